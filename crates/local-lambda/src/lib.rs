@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Lambda on your own machine.
+//!
+//! Each execution environment is the real program, talking to a Runtime API endpoint of its own. Requests come in
+//! through the front doors ([`serve`]): an HTTP API, function URLs and the Invoke API, all on one port of 127.0.0.1.
+//!
+//! What is as on Lambda: one event at a time in an environment, the most recently used idle environment first, a new
+//! one when all are busy, concurrency limits and throttling, init and function timeouts, crashes, the `REPORT` line.
+//! What is not: the CPU share that goes with the memory size, the memory limit itself, and the network.
+
+mod asynchronous;
+mod environment;
+mod front_door;
+mod function;
+mod host;
+mod invocation;
+mod logs;
+mod placement;
+mod process;
+mod report;
+mod runtime_api;
+
+pub use front_door::{Error as FrontDoorError, FrontDoors, Route, RouteMethod, serve};
+pub use function::Function;
+pub use host::{Error, Host, HostSettings, OnReport};
+pub use invocation::{FunctionError, Invocation, InvokeError};
+pub use logs::Logs;
+pub use report::{Report, Status};

@@ -1,0 +1,330 @@
+//! An execution environment: one process of a function, and the one event it may have at a time.
+
+use std::{
+    io,
+    process::ExitStatus,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use rustix::process::Pid;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{Notify, oneshot, watch},
+};
+
+use crate::{
+    function::Function,
+    invocation::{FunctionError, error_payload},
+    logs::Log,
+    process, runtime_api,
+};
+
+/// How long the init phase may take (Lambda developer guide, "Init phase").
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A running environment.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pid: Pid,
+    freeze: bool,
+    state: Mutex<State>,
+    event_waits: Notify,
+    kill: Notify,
+    ended: watch::Sender<bool>,
+    peak_memory_bytes: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Who waits for the end of the init phase.
+    init: Option<oneshot::Sender<Result<(), Bytes>>>,
+    /// Placed here, and not yet fetched.
+    waiting: Option<(Event, oneshot::Sender<Outcome>)>,
+    in_flight: Option<InFlight>,
+    exit: Option<String>,
+}
+
+/// An event as the function gets it.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) request_id: String,
+    pub(crate) payload: Bytes,
+    pub(crate) deadline: SystemTime,
+    pub(crate) trace_id: String,
+    pub(crate) function_arn: String,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    request_id: String,
+    since: Instant,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The function answered after this long.
+    Answered {
+        payload: Bytes,
+        function_error: Option<FunctionError>,
+        duration: Duration,
+    },
+    /// The environment ended with the event in it.
+    Ended { how: String, duration: Duration },
+    /// The environment ended before it fetched the event: nobody has seen it.
+    NotDelivered,
+}
+
+/// Why an environment could not be had.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The process could not be started at all.
+    Spawn(io::Error),
+    /// The init phase failed, with the error to answer and how long it took.
+    Init { payload: Bytes, duration: Duration },
+}
+
+impl Environment {
+    /// Starts a process of the function and waits for the end of its init phase: its first call for an event.
+    ///
+    /// `request_id` is the invocation that needs it, named in the error payload if the init phase fails.
+    pub(crate) async fn start(
+        function: &Function,
+        log: &Log,
+        freeze: bool,
+        request_id: &str,
+    ) -> Result<(Arc<Self>, Duration), StartError> {
+        let since = Instant::now();
+        let (environment, init) = Self::spawn(function, log, freeze)
+            .await
+            .map_err(StartError::Spawn)?;
+        let failure = match tokio::time::timeout(INIT_TIMEOUT, init).await {
+            Ok(Ok(Ok(()))) => return Ok((environment, since.elapsed())),
+            Ok(Ok(Err(reported))) => reported,
+            Ok(Err(_ended)) => {
+                let how = environment
+                    .lock()
+                    .exit
+                    .clone()
+                    .unwrap_or_else(|| "unknown".to_owned());
+                error_payload(
+                    request_id,
+                    "Runtime.ExitError",
+                    &format!("Runtime exited with error: {how}"),
+                )
+            }
+            Err(_elapsed) => {
+                let message = format!(
+                    "Init timed out after {:.2} seconds",
+                    INIT_TIMEOUT.as_secs_f64()
+                );
+                error_payload(request_id, "Sandbox.Timedout", &message)
+            }
+        };
+        environment.end().await;
+        Err(StartError::Init {
+            payload: failure,
+            duration: since.elapsed(),
+        })
+    }
+
+    async fn spawn(
+        function: &Function,
+        log: &Log,
+        freeze: bool,
+    ) -> io::Result<(Arc<Self>, oneshot::Receiver<Result<(), Bytes>>)> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let runtime_api = listener.local_addr()?.to_string();
+        let log_stream = format!("local/[$LATEST]{}", uuid::Uuid::new_v4().simple());
+        let child = Command::new(&function.program)
+            .args(&function.arguments)
+            .current_dir(&function.directory)
+            .env_clear()
+            .envs(function.variables(&runtime_api, &log_stream))
+            .stdin(std::process::Stdio::null())
+            .stdout(log.stdio()?)
+            .stderr(log.stdio()?)
+            // A group of its own: a terminal's Ctrl-C is for the host, and the kernel hangs up on a frozen process
+            // whose host has gone.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .ok_or_else(|| io::Error::other("the process has no id"))?;
+        let (initialised, init) = oneshot::channel();
+        let environment = Arc::new(Self {
+            pid,
+            freeze,
+            state: Mutex::new(State {
+                init: Some(initialised),
+                ..State::default()
+            }),
+            event_waits: Notify::new(),
+            kill: Notify::new(),
+            ended: watch::Sender::new(false),
+            peak_memory_bytes: AtomicU64::new(0),
+        });
+        let endpoint = tokio::spawn(runtime_api::serve(listener, environment.clone()));
+        tokio::spawn(
+            environment
+                .clone()
+                .wait_for_end(child, endpoint.abort_handle()),
+        );
+        Ok((environment, init))
+    }
+
+    /// Puts an event into the environment. `None` if it has ended: place the event elsewhere.
+    pub(crate) fn assign(&self, event: Event) -> Option<oneshot::Receiver<Outcome>> {
+        let (reply, outcome) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            if state.exit.is_some() {
+                return None;
+            }
+            state.waiting = Some((event, reply));
+            if self.freeze {
+                process::thaw(self.pid);
+            }
+        }
+        self.event_waits.notify_one();
+        Some(outcome)
+    }
+
+    /// The function asks for its next event (`GET …/invocation/next`); the first time, that ends the init phase.
+    pub(crate) async fn next(&self) -> Event {
+        if let Some(init) = self.lock().init.take() {
+            // Nobody waits any more when the init phase timed out.
+            let _ = init.send(Ok(()));
+        }
+        loop {
+            if let Some(event) = self.fetch() {
+                return event;
+            }
+            self.event_waits.notified().await;
+        }
+    }
+
+    /// Takes the waiting event into flight; freezes the process where there is none.
+    fn fetch(&self) -> Option<Event> {
+        let mut state = self.lock();
+        let Some((event, reply)) = state.waiting.take() else {
+            if self.freeze {
+                process::freeze(self.pid);
+            }
+            return None;
+        };
+        state.in_flight = Some(InFlight {
+            request_id: event.request_id.clone(),
+            since: Instant::now(),
+            reply,
+        });
+        Some(event)
+    }
+
+    /// The function answers. `false` if no such invocation is in flight here.
+    pub(crate) fn answer(
+        &self,
+        request_id: &str,
+        payload: Bytes,
+        function_error: Option<FunctionError>,
+    ) -> bool {
+        let Some(in_flight) = self
+            .lock()
+            .in_flight
+            .take_if(|in_flight| in_flight.request_id == request_id)
+        else {
+            return false;
+        };
+        let duration = in_flight.since.elapsed();
+        // The caller may have given up: then nobody wants the answer.
+        let _ = in_flight.reply.send(Outcome::Answered {
+            payload,
+            function_error,
+            duration,
+        });
+        true
+    }
+
+    /// The function reports that its init phase failed (`POST …/init/error`).
+    pub(crate) fn init_failed(&self, payload: Bytes) {
+        if let Some(init) = self.lock().init.take() {
+            let _ = init.send(Err(payload));
+        }
+    }
+
+    /// Ends the process and waits until it is gone.
+    pub(crate) async fn end(&self) {
+        self.kill.notify_one();
+        // The sender lives as long as `self`.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// The process id, or `None` once it has ended.
+    pub(crate) fn process_id(&self) -> Option<u32> {
+        self.lock()
+            .exit
+            .is_none()
+            .then(|| self.pid.as_raw_nonzero().get().cast_unsigned())
+    }
+
+    /// Peak resident memory so far, in bytes.
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        if self.process_id().is_some() {
+            self.peak_memory_bytes
+                .fetch_max(process::peak_memory_bytes(self.pid), Ordering::Relaxed);
+        }
+        self.peak_memory_bytes.load(Ordering::Relaxed)
+    }
+
+    async fn wait_for_end(self: Arc<Self>, mut child: Child, endpoint: tokio::task::AbortHandle) {
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = self.kill.notified() => match child.start_kill() {
+                Ok(()) => child.wait().await,
+                Err(error) => Err(error),
+            },
+        };
+        endpoint.abort();
+        let how = status.map_or_else(|error| error.to_string(), describe);
+        let (waiting, in_flight) = {
+            let mut state = self.lock();
+            state.exit = Some(how.clone());
+            state.init = None;
+            (state.waiting.take(), state.in_flight.take())
+        };
+        if let Some((_event, reply)) = waiting {
+            let _ = reply.send(Outcome::NotDelivered);
+        }
+        if let Some(in_flight) = in_flight {
+            let _ = in_flight.reply.send(Outcome::Ended {
+                how,
+                duration: in_flight.since.elapsed(),
+            });
+        }
+        self.ended.send_replace(true);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An exit status in Lambda's words: `exit status 1`, `signal: killed`.
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(9)) => "signal: killed".to_owned(),
+        (None, Some(signal)) => format!("signal: {signal}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,218 @@
+//! The front doors: an HTTP API, function URLs and the Invoke API, told apart by path on one port.
+
+mod http_event;
+mod http_response;
+mod invoke_api;
+mod routes;
+
+use std::{
+    collections::BTreeSet, convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, request::Parts};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use tokio::net::TcpListener;
+
+use self::{
+    http_event::Source,
+    routes::{Match, Routes},
+};
+use crate::{
+    host::Host,
+    invocation::{Invocation, InvokeError, MAX_PAYLOAD_BYTES},
+};
+pub use routes::{Error, Route, RouteMethod};
+
+/// The longest an HTTP API waits for a function (API Gateway quotas: 30 s, can't be raised).
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long open requests may go on once the doors close.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Which functions can be reached over HTTP. Every function can be reached through the Invoke API.
+#[derive(Clone, Debug, Default)]
+pub struct FrontDoors {
+    /// The routes of the HTTP API.
+    pub routes: Vec<Route>,
+    /// The functions that have a function URL, served below `/lambda-url/<function>/`.
+    pub function_urls: Vec<String>,
+}
+
+struct Doors {
+    host: Host,
+    routes: Routes,
+    function_urls: BTreeSet<String>,
+}
+
+/// Serves the front doors until `until` resolves; then lets open requests finish, for two seconds at most.
+///
+/// Fails on routes that exclude each other or name no function of the host.
+pub async fn serve(
+    listener: TcpListener,
+    host: Host,
+    doors: FrontDoors,
+    until: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let routes = Routes::new(doors.routes, &host)?;
+    let doors = Arc::new(Doors {
+        host,
+        routes,
+        function_urls: doors.function_urls.into_iter().collect(),
+    });
+    let graceful = GracefulShutdown::new();
+    let mut until = pin!(until);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: some will come back.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            },
+            () = &mut until => break,
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+        let doors = doors.clone();
+        let service = service_fn(move |request| {
+            let doors = doors.clone();
+            async move { Ok::<_, Infallible>(doors.answer(request).await) }
+        });
+        let connection =
+            graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::debug!("some requests were still open");
+    }
+    Ok(())
+}
+
+impl Doors {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        if let Some(function) = invoke_api::function(parts.uri.path()) {
+            return match read(body).await {
+                Ok(body) => invoke_api::answer(&self.host, function, &parts, body).await,
+                Err(ReadError::TooLarge) => invoke_api::refuse(&InvokeError::TooLarge {
+                    limit: MAX_PAYLOAD_BYTES,
+                }),
+                Err(ReadError::Broken) => message(StatusCode::BAD_REQUEST, "Bad Request"),
+            };
+        }
+        let (function, source) = match self.find(&parts) {
+            Ok(found) => found,
+            Err((status, text)) => return message(status, text),
+        };
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(ReadError::TooLarge) => {
+                return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+            }
+            Err(ReadError::Broken) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
+        };
+        let throttled = match source {
+            // API Gateway answers its own 503 where Lambda throttles; a function URL passes Lambda's 429 on.
+            Source::HttpApi { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            Source::FunctionUrl { .. } => (StatusCode::TOO_MANY_REQUESTS, "Rate Exceeded."),
+        };
+        let event = http_event::build(&parts, &body, source);
+        match tokio::time::timeout(INTEGRATION_TIMEOUT, self.host.invoke(function, event)).await {
+            Ok(Ok(Invocation {
+                payload,
+                function_error: None,
+                ..
+            })) => http_response::build(&payload)
+                .unwrap_or_else(|| message(StatusCode::BAD_GATEWAY, "Internal Server Error")),
+            // Lambda developer guide, "Handling Lambda errors with an API Gateway API": 502.
+            Ok(Ok(Invocation {
+                function_error: Some(_),
+                ..
+            })) => message(StatusCode::BAD_GATEWAY, "Internal Server Error"),
+            Ok(Err(InvokeError::Throttled)) => message(throttled.0, throttled.1),
+            Ok(Err(InvokeError::TooLarge { .. })) => {
+                message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+            }
+            Ok(Err(error @ (InvokeError::NotFound(_) | InvokeError::Service(_)))) => {
+                tracing::error!(%error, function, "an invocation failed");
+                message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+            Err(_elapsed) => message(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"),
+        }
+    }
+
+    /// Which function a request is for, and through which door it came.
+    fn find<'a>(
+        &'a self,
+        parts: &'a Parts,
+    ) -> Result<(&'a str, Source<'a>), (StatusCode, &'static str)> {
+        let path = parts.uri.path();
+        if let Some(rest) = path.strip_prefix("/lambda-url/") {
+            let (function, path) = match rest.find('/') {
+                Some(end) => rest.split_at(end),
+                None => (rest, "/"),
+            };
+            return match self.function_urls.get(function) {
+                Some(function) => Ok((function, Source::FunctionUrl { function, path })),
+                None => Err((StatusCode::FORBIDDEN, "Forbidden")),
+            };
+        }
+        match self.routes.find(&parts.method, path) {
+            Some(Match {
+                function,
+                route_key,
+                path_parameters,
+            }) => Ok((
+                function,
+                Source::HttpApi {
+                    route_key,
+                    path,
+                    path_parameters,
+                },
+            )),
+            None => Err((StatusCode::NOT_FOUND, "Not Found")),
+        }
+    }
+}
+
+enum ReadError {
+    TooLarge,
+    Broken,
+}
+
+/// The whole body, bounded by what an invocation takes.
+async fn read(body: Incoming) -> Result<Bytes, ReadError> {
+    match Limited::new(body, MAX_PAYLOAD_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+        Err(_) => Err(ReadError::Broken),
+    }
+}
+
+/// An answer of the front door itself, in API Gateway's form.
+fn message(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(
+        serde_json::json!({ "message": text }).to_string(),
+    ));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    response
+}

@@ -1,0 +1,52 @@
+//! What the host asks of the operating system for a process: its peak memory, and to stop and continue it.
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Peak resident memory in bytes (`VmHWM` of proc_pid_status(5)); 0 where the system has no such file.
+pub(crate) fn peak_memory_bytes(pid: Pid) -> u64 {
+    std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))
+        .ok()
+        .and_then(|status| high_water_mark_kib(&status))
+        .map_or(0, |kib| kib * 1024)
+}
+
+fn high_water_mark_kib(status: &str) -> Option<u64> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Freezes the process, as Lambda does between invocations.
+pub(crate) fn freeze(pid: Pid) {
+    signal(pid, Signal::STOP);
+}
+
+/// Thaws a frozen process.
+pub(crate) fn thaw(pid: Pid) {
+    signal(pid, Signal::CONT);
+}
+
+fn signal(pid: Pid, signal: Signal) {
+    if let Err(error) = kill_process(pid, signal) {
+        // It ended in the meantime: whoever waits for it will hear of that.
+        tracing::debug!(pid = pid.as_raw_nonzero(), %error, "a signal was not delivered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_high_water_mark_is_read_from_the_status_file() {
+        assert_eq!(
+            high_water_mark_kib("Name:\tbootstrap\nVmHWM:\t    6312 kB\nVmRSS:\t 10 kB\n"),
+            Some(6312)
+        );
+        assert_eq!(high_water_mark_kib("Name:\tzombie\n"), None);
+    }
+}
