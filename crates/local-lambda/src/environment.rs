@@ -82,64 +82,28 @@ pub(crate) enum Outcome {
     NotDelivered,
 }
 
-/// Why an environment could not be had.
+/// An init phase that failed, with the error to answer and how long it took.
 #[derive(Debug)]
-pub(crate) enum StartError {
-    /// The process could not be started at all.
-    Spawn(io::Error),
-    /// The init phase failed, with the error to answer and how long it took.
-    Init { payload: Bytes, duration: Duration },
+pub(crate) struct InitFailed {
+    pub(crate) payload: Bytes,
+    pub(crate) duration: Duration,
+}
+
+/// The init phase of an environment that has just been started.
+#[derive(Debug)]
+pub(crate) struct Init {
+    since: Instant,
+    end: oneshot::Receiver<Result<(), Bytes>>,
 }
 
 impl Environment {
-    /// Starts a process of the function and waits for the end of its init phase: its first call for an event.
-    ///
-    /// `request_id` is the invocation that needs it, named in the error payload if the init phase fails.
+    /// Starts a process of the function. Its init phase is over with its first call for an event.
     pub(crate) async fn start(
         function: &Function,
         log: &Log,
         freeze: bool,
-        request_id: &str,
-    ) -> Result<(Arc<Self>, Duration), StartError> {
+    ) -> io::Result<(Arc<Self>, Init)> {
         let since = Instant::now();
-        let (environment, init) = Self::spawn(function, log, freeze)
-            .await
-            .map_err(StartError::Spawn)?;
-        let failure = match tokio::time::timeout(INIT_TIMEOUT, init).await {
-            Ok(Ok(Ok(()))) => return Ok((environment, since.elapsed())),
-            Ok(Ok(Err(reported))) => reported,
-            Ok(Err(_ended)) => {
-                let how = environment
-                    .lock()
-                    .exit
-                    .clone()
-                    .unwrap_or_else(|| "unknown".to_owned());
-                error_payload(
-                    request_id,
-                    "Runtime.ExitError",
-                    &format!("Runtime exited with error: {how}"),
-                )
-            }
-            Err(_elapsed) => {
-                let message = format!(
-                    "Init timed out after {:.2} seconds",
-                    INIT_TIMEOUT.as_secs_f64()
-                );
-                error_payload(request_id, "Sandbox.Timedout", &message)
-            }
-        };
-        environment.end().await;
-        Err(StartError::Init {
-            payload: failure,
-            duration: since.elapsed(),
-        })
-    }
-
-    async fn spawn(
-        function: &Function,
-        log: &Log,
-        freeze: bool,
-    ) -> io::Result<(Arc<Self>, oneshot::Receiver<Result<(), Bytes>>)> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let runtime_api = listener.local_addr()?.to_string();
         let log_stream = format!("local/[$LATEST]{}", uuid::Uuid::new_v4().simple());
@@ -160,7 +124,7 @@ impl Environment {
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .ok_or_else(|| io::Error::other("the process has no id"))?;
-        let (initialised, init) = oneshot::channel();
+        let (initialised, end) = oneshot::channel();
         let environment = Arc::new(Self {
             pid,
             freeze,
@@ -179,7 +143,43 @@ impl Environment {
                 .clone()
                 .wait_for_end(child, endpoint.abort_handle()),
         );
-        Ok((environment, init))
+        Ok((environment, Init { since, end }))
+    }
+
+    /// Waits for the end of the init phase: how long it took. An environment whose init phase fails is ended.
+    ///
+    /// `request_id` is the invocation that needs it, named in the error payload.
+    pub(crate) async fn initialised(
+        &self,
+        init: Init,
+        request_id: &str,
+    ) -> Result<Duration, InitFailed> {
+        let payload = match tokio::time::timeout(INIT_TIMEOUT, init.end).await {
+            Ok(Ok(Ok(()))) => return Ok(init.since.elapsed()),
+            Ok(Ok(Err(reported))) => reported,
+            Ok(Err(_ended)) => {
+                let how = self
+                    .lock()
+                    .exit
+                    .clone()
+                    .unwrap_or_else(|| "unknown".to_owned());
+                error_payload(
+                    request_id,
+                    "Runtime.ExitError",
+                    &format!("Runtime exited with error: {how}"),
+                )
+            }
+            Err(_elapsed) => {
+                let message = format!(
+                    "Init timed out after {:.2} seconds",
+                    INIT_TIMEOUT.as_secs_f64()
+                );
+                error_payload(request_id, "Sandbox.Timedout", &message)
+            }
+        };
+        let duration = init.since.elapsed();
+        self.end().await;
+        Err(InitFailed { payload, duration })
     }
 
     /// Puts an event into the environment. `None` if it has ended: place the event elsewhere.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    environment::{Environment, Event, Outcome, StartError},
+    environment::{Environment, Event, InitFailed, Outcome},
     function::Function,
     invocation::{FunctionError, Invocation, InvokeError, MAX_PAYLOAD_BYTES, error_payload},
     logs::{Log, Logs},
@@ -261,8 +261,7 @@ struct Finished {
     status: Status,
     duration: Duration,
     init_duration: Option<Duration>,
-    /// Where it ran; `None` if the init phase failed.
-    environment: Option<Arc<Environment>>,
+    environment: Arc<Environment>,
 }
 
 impl Shared {
@@ -343,7 +342,7 @@ impl Shared {
                 status,
                 duration,
                 init_duration,
-                environment: Some(environment),
+                environment,
             });
         }
     }
@@ -355,37 +354,33 @@ impl Shared {
         request_id: &str,
     ) -> Result<Result<(Arc<Environment>, Duration), Finished>, InvokeError> {
         let function = &hosted.function;
-        match Environment::start(function, &hosted.log, self.settings.freeze, request_id).await {
-            Ok((environment, init_duration)) => {
-                hosted.environments.started(environment.clone());
-                if self.closed.load(Ordering::SeqCst) {
-                    environment.end().await;
-                    return Err(InvokeError::Service("the host is shutting down".to_owned()));
-                }
-                Ok(Ok((environment, init_duration)))
-            }
-            Err(StartError::Spawn(error)) => {
-                let message = format!("{} can't be started: {error}", function.program.display());
-                hosted
-                    .log
-                    .line(&format!("RequestId: {request_id} Error: {message}"));
-                Err(InvokeError::Service(message))
-            }
-            Err(StartError::Init { payload, duration }) => {
-                let invocation = Invocation {
+        let started = Environment::start(function, &hosted.log, self.settings.freeze).await;
+        let (environment, init) = started.map_err(|error| {
+            let message = format!("{} can't be started: {error}", function.program.display());
+            hosted
+                .log
+                .line(&format!("RequestId: {request_id} Error: {message}"));
+            InvokeError::Service(message)
+        })?;
+        hosted.environments.started(environment.clone());
+        if self.closed.load(Ordering::SeqCst) {
+            environment.end().await;
+            return Err(InvokeError::Service("the host is shutting down".to_owned()));
+        }
+        Ok(match environment.initialised(init, request_id).await {
+            Ok(init_duration) => Ok((environment, init_duration)),
+            Err(InitFailed { payload, duration }) => Err(Finished {
+                invocation: Invocation {
                     request_id: request_id.to_owned(),
                     payload,
                     function_error: Some(FunctionError::Unhandled),
-                };
-                Ok(Err(Finished {
-                    invocation,
-                    status: Status::Crash,
-                    duration: Duration::ZERO,
-                    init_duration: Some(duration),
-                    environment: None,
-                }))
-            }
-        }
+                },
+                status: Status::Crash,
+                duration: Duration::ZERO,
+                init_duration: Some(duration),
+                environment,
+            }),
+        })
     }
 
     fn report(&self, hosted: &Hosted, finished: &Finished) {
@@ -395,10 +390,7 @@ impl Shared {
             duration: finished.duration,
             billed_duration: Report::billed(finished.duration, finished.init_duration),
             memory_mb: hosted.function.memory_mb,
-            max_memory_used_bytes: finished
-                .environment
-                .as_ref()
-                .map_or(0, |environment| environment.peak_memory_bytes()),
+            max_memory_used_bytes: finished.environment.peak_memory_bytes(),
             init_duration: finished.init_duration,
             status: finished.status,
         };

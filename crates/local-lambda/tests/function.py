@@ -28,7 +28,11 @@ while True:
     request_id = answer.getheader("Lambda-Runtime-Aws-Request-Id")
     if "print" in event:
         print(event["print"], flush=True)
+    if "begin" in event:
+        open(event["begin"], "w").close()
     time.sleep(event.get("sleep", 0))
+    if "end" in event:
+        open(event["end"], "w").close()
     if "exit" in event:
         os._exit(event["exit"])
     if "error" in event:

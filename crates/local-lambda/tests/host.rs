@@ -1,10 +1,13 @@
 //! The host with a real program in its environments: `function.py`, which speaks the Runtime API.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    collections::BTreeSet,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,23 +17,7 @@ use local_lambda::{
 };
 use serde_json::{Value, json};
 
-fn function(name: &str) -> Function {
-    Function {
-        name: name.to_owned(),
-        program: "/usr/bin/env".into(),
-        arguments: vec!["python3".to_owned(), script().display().to_string()],
-        directory: script().parent().unwrap().to_owned(),
-        handler: "bootstrap".to_owned(),
-        environment: BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]),
-        memory_mb: 128,
-        timeout: Duration::from_secs(10),
-        reserved_concurrency: None,
-    }
-}
-
-fn script() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/function.py")
-}
+use common::{function, until};
 
 /// A host of one function `f` and the reports it made.
 fn host(function: Function, settings: HostSettings) -> (Host, Arc<Mutex<Vec<Report>>>) {
@@ -65,18 +52,6 @@ async fn failure(host: &Host, event: Value) -> Value {
     let invocation = invoke(host, event).await.unwrap();
     assert_eq!(invocation.function_error, Some(FunctionError::Unhandled));
     serde_json::from_slice(&invocation.payload).unwrap()
-}
-
-/// Waits until the condition holds; a test that waits for ever is a failed one.
-async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !condition() {
-        assert!(
-            since.elapsed() < Duration::from_secs(20),
-            "never came true: {what}"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn process_state(pid: u32) -> Option<char> {
