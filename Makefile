@@ -1,0 +1,61 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need into .tools/, once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+# One target directory, where template.yaml looks for the functions, whatever the caller's settings are.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
+
+LATENCY := target/local/latency
+
+.PHONY: help demo test bench up tools functions latency lint unit-tests stack-tests validate clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: functions latency ## Measure every function of template.yaml on this machine and print the table
+	@$(LATENCY) compare --out out
+
+up: functions latency ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+	@$(LATENCY) up
+
+bench: functions latency ## Print the ratios that the README's "Numbers" quotes
+	@scripts/require 'command -v wrk' wrk
+	@cargo run --quiet --locked --profile local -p bench
+
+test: lint functions unit-tests validate ## Run every check
+
+lint: .tools/build-essentials
+	@echo "== format and lints"
+	@cargo fmt --all --check
+	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+unit-tests: .tools/ministack.installed functions
+	@echo "== tests"
+	@cargo test --locked --workspace
+
+validate: .tools/sam.installed
+	@echo "== sam validate --lint"
+	@.tools/sam/bin/sam validate --lint
+
+functions: .tools/cargo-lambda.installed .tools/build-essentials ## Build the functions for Lambda
+	@echo "== functions: cargo lambda build --release (some minutes the first time)"
+	@cargo lambda build --release --locked --quiet
+
+latency: .tools/ministack.installed .tools/build-essentials ## Build the latency command
+	@echo "== the latency command (a minute or two the first time)"
+	@cargo build --quiet --locked --profile local -p latency
+
+tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the pinned tools into .tools/
+
+# A tool is a Python environment of its own, made from its list of pinned versions and made anew when that changes.
+.tools/%.installed: tools/%.txt
+	@scripts/install-tool $*
+
+.tools/build-essentials:
+	@scripts/require 'command -v cc' gcc libc6-dev
+	@mkdir -p .tools && touch $@
+
+clean: ## Remove what was built and measured; .tools/ stays
+	rm -rf target out
