@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What every handler needs at start-up and to answer: AWS clients from Lambda's own variables, logs, time left, errors
+//! for the caller. No business logic.
+
+pub mod aws;
+pub mod deadline;
+pub mod environment;
+pub mod logs;
+mod problem;
+
+pub use problem::Problem;

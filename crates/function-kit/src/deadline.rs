@@ -1,0 +1,57 @@
+//! How long an invocation may wait for its backends.
+
+use std::time::{Duration, SystemTime};
+
+use lambda_http::{Request, RequestExt};
+
+/// Kept back from the function's timeout: what it takes to answer on the small CPU share of 128 MB.
+const TO_ANSWER: Duration = Duration::from_millis(500);
+
+/// The time left for calls to backends, so that the answer still leaves before Lambda ends the environment.
+///
+/// Half a second less than what is left of the invocation, or half of that when it is under a second. Zero for a request
+/// that did not come through the runtime and so has no deadline.
+pub fn time_left(request: &Request) -> Duration {
+    let left = request
+        .lambda_context_ref()
+        .and_then(|context| context.deadline().duration_since(SystemTime::now()).ok())
+        .unwrap_or_default();
+    left - TO_ANSWER.min(left / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use lambda_http::{Context, Request, RequestExt};
+
+    use super::*;
+
+    fn request_that_ends_in(left: Duration) -> Request {
+        let end = (SystemTime::now() + left)
+            .duration_since(UNIX_EPOCH)
+            .unwrap();
+        let mut context = Context::default();
+        context.deadline = u64::try_from(end.as_millis()).unwrap();
+        Request::default().with_lambda_context(context)
+    }
+
+    #[test]
+    fn half_a_second_is_kept_back_to_answer() {
+        let left = time_left(&request_that_ends_in(Duration::from_secs(50)));
+        assert!(left > Duration::from_secs(48) && left <= Duration::from_millis(49_500));
+    }
+
+    #[test]
+    fn a_short_timeout_is_halved() {
+        let left = time_left(&request_that_ends_in(Duration::from_millis(800)));
+        assert!(left <= Duration::from_millis(400));
+    }
+
+    #[test]
+    fn nothing_is_left_after_the_deadline() {
+        let past = Request::default().with_lambda_context(Context::default());
+        assert_eq!(time_left(&past), Duration::ZERO);
+        assert_eq!(time_left(&Request::default()), Duration::ZERO);
+    }
+}

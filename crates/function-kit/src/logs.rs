@@ -1,0 +1,45 @@
+//! Logs: one JSON object a line on the standard output, as CloudWatch Logs Insights reads them.
+
+use std::env;
+
+use tracing::level_filters::LevelFilter;
+
+/// Sends the function's logs to the standard output.
+///
+/// Every line of an invocation carries the request id, in the span that `lambda_http::run` opens:
+/// `{"timestamp":…,"level":"ERROR","message":…,"spans":[{"requestId":…}]}`. The level is `AWS_LAMBDA_LOG_LEVEL`, which
+/// Lambda sets from the function's logging configuration, or INFO.
+pub fn init() {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_max_level(level(env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref()))
+        .init();
+}
+
+fn level(name: Option<&str>) -> LevelFilter {
+    match name {
+        Some(fatal) if fatal.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
+        Some(name) => name.parse().unwrap_or(LevelFilter::INFO),
+        None => LevelFilter::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_levels_are_lambdas_own() {
+        assert_eq!(level(Some("WARN")), LevelFilter::WARN);
+        assert_eq!(level(Some("debug")), LevelFilter::DEBUG);
+        assert_eq!(level(Some("FATAL")), LevelFilter::ERROR);
+    }
+
+    #[test]
+    fn without_a_level_it_is_info() {
+        assert_eq!(level(None), LevelFilter::INFO);
+        assert_eq!(level(Some("loud")), LevelFilter::INFO);
+    }
+}
