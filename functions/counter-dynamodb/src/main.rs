@@ -1,2 +1,21 @@
-//! Placeholder.
-fn main() {}
+//! A hit counter on DynamoDB.
+
+mod counter;
+mod http_handler;
+
+use aws_sdk_dynamodb::Client;
+use function_kit::{aws, environment::variable, logs};
+use lambda_http::{Error, run, service_fn};
+
+use crate::counter::Counter;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logs::init();
+    let counter = Counter::new(Client::new(&aws::config()?), variable("TABLE_NAME")?);
+    counter.open_connection().await;
+    run(service_fn(|request| {
+        http_handler::handle(&counter, request)
+    }))
+    .await
+}
