@@ -1,2 +1,2 @@
-//! Placeholder.
+//! The `latency` command.
 fn main() {}

@@ -1,0 +1,4 @@
+//! One workload, every serverless architecture, measured.
+
+pub mod load;
+pub mod statistics;

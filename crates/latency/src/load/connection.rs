@@ -1,0 +1,163 @@
+//! One connection and one timed request: as little as possible between the socket and the sample.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use super::{Failure, Target, target::NoBody};
+
+/// A connection that is kept open between requests, and opened again when it was closed.
+pub struct Connection {
+    target: Arc<Target>,
+    sender: Option<SendRequest<NoBody>>,
+    opened: u64,
+}
+
+enum Unanswered {
+    /// The server had closed the connection before the request left.
+    NotSent,
+    Failed(Failure),
+}
+
+impl Connection {
+    /// A connection that opens with its first request.
+    #[must_use]
+    pub fn new(target: Arc<Target>) -> Self {
+        Self {
+            target,
+            sender: None,
+            opened: 0,
+        }
+    }
+
+    /// Opens the connection, unless it is open.
+    ///
+    /// # Errors
+    /// Nobody listens, or the handshake fails.
+    pub async fn open(&mut self) -> Result<(), Failure> {
+        self.ready().await.map(|_| ())
+    }
+
+    /// How often the connection had to be opened again.
+    #[must_use]
+    pub fn reconnects(&self) -> u64 {
+        self.opened.saturating_sub(1)
+    }
+
+    /// Sends a request and waits for the last byte of its answer.
+    ///
+    /// Returns the time in between. Opening the connection is not part of it: it happens before the first request, and
+    /// again only when the server closed the connection; [`Connection::reconnects`] counts that.
+    ///
+    /// # Errors
+    /// A status other than 2xx, or no complete answer.
+    pub async fn request(&mut self) -> Result<Duration, Failure> {
+        // A server may close an idle connection at any time; one that does so twice in a row never answers.
+        for _ in 0..2 {
+            let timeout = self.target.timeout;
+            let request = self.target.request();
+            let sender = self.ready().await?;
+
+            let started = Instant::now();
+            let answer = tokio::time::timeout(timeout, exchange(sender, request)).await;
+            let latency = started.elapsed();
+
+            let failure = match answer {
+                Ok(Ok(200..=299)) => return Ok(latency),
+                Ok(Ok(status)) => return Err(Failure::Status(status)),
+                Ok(Err(Unanswered::NotSent)) => {
+                    self.sender = None;
+                    continue;
+                }
+                Ok(Err(Unanswered::Failed(failure))) => failure,
+                Err(_) => Failure::TimedOut,
+            };
+            self.sender = None;
+            return Err(failure);
+        }
+        Err(Failure::Closed)
+    }
+
+    async fn ready(&mut self) -> Result<&mut SendRequest<NoBody>, Failure> {
+        let open = match self.sender.take() {
+            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
+            None => None,
+        };
+        let sender = match open {
+            Some(sender) => sender,
+            None => {
+                let sender = tokio::time::timeout(self.target.timeout, connect(&self.target))
+                    .await
+                    .unwrap_or(Err(Failure::TimedOut))?;
+                self.opened += 1;
+                sender
+            }
+        };
+        Ok(self.sender.insert(sender))
+    }
+}
+
+async fn connect(target: &Target) -> Result<SendRequest<NoBody>, Failure> {
+    let stream = TcpStream::connect(&target.addresses[..])
+        .await
+        .map_err(|error| Failure::of_connecting(&error))?;
+    // A request is one small segment: waiting to fill it would be measured as the server's latency.
+    stream
+        .set_nodelay(true)
+        .map_err(|error| Failure::of_connecting(&error))?;
+    match &target.tls {
+        None => handshake(stream).await,
+        Some((connector, name)) => {
+            let stream = connector
+                .connect(name.clone(), stream)
+                .await
+                .map_err(|error| Failure::of_tls(&error))?;
+            handshake(stream).await
+        }
+    }
+}
+
+async fn handshake<S>(stream: S) -> Result<SendRequest<NoBody>, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| Failure::of_request(&error))?;
+    // Its errors reach whoever waits for an answer; it ends with its sender.
+    tokio::spawn(connection);
+    sender
+        .ready()
+        .await
+        .map_err(|error| Failure::of_request(&error))?;
+    Ok(sender)
+}
+
+/// Returns the status once the whole answer has arrived.
+async fn exchange(
+    sender: &mut SendRequest<NoBody>,
+    request: hyper::Request<NoBody>,
+) -> Result<u16, Unanswered> {
+    let response = sender
+        .try_send_request(request)
+        .await
+        .map_err(|mut error| match error.take_message() {
+            Some(_) => Unanswered::NotSent,
+            None => Unanswered::Failed(Failure::of_request(&error.into_error())),
+        })?;
+    let status = response.status().as_u16();
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        frame.map_err(|error| Unanswered::Failed(Failure::of_request(&error)))?;
+    }
+    Ok(status)
+}

@@ -1,0 +1,175 @@
+//! Why a request failed: by status where there was an answer, by cause where there was none.
+
+use std::{
+    collections::BTreeMap,
+    error::Error as StdError,
+    fmt,
+    io::{self, ErrorKind},
+};
+
+/// Why one request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// An answer with a status other than 2xx. Redirects are not followed.
+    Status(u16),
+    /// Nobody listens at the address.
+    Refused,
+    /// The connection was reset.
+    Reset,
+    /// The server closed the connection before its answer was complete.
+    Closed,
+    /// No complete answer within the timeout.
+    TimedOut,
+    /// An answer that is not HTTP.
+    BadResponse,
+    /// No secure connection: the TLS handshake failed, often because of the certificate.
+    Tls,
+    /// No way to the address.
+    Unreachable,
+    /// Any other error of the operating system, such as too many open files.
+    Other,
+}
+
+impl Failure {
+    /// Why a connection could not be opened.
+    pub(crate) fn of_connecting(error: &io::Error) -> Self {
+        Self::of_io(error)
+    }
+
+    /// Why a TLS handshake failed.
+    pub(crate) fn of_tls(error: &io::Error) -> Self {
+        match Self::of_io(error) {
+            Self::Other => Self::Tls,
+            failure => failure,
+        }
+    }
+
+    /// Why a request that was sent got no answer.
+    pub(crate) fn of_request(error: &hyper::Error) -> Self {
+        if error.is_incomplete_message() {
+            return Self::Closed;
+        }
+        if error.is_parse() {
+            return Self::BadResponse;
+        }
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(error) = cause.downcast_ref::<io::Error>() {
+                return Self::of_io(error);
+            }
+            source = cause.source();
+        }
+        Self::Other
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                Self::Reset
+            }
+            ErrorKind::UnexpectedEof => Self::Closed,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable => Self::Unreachable,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Status(status) => return write!(out, "status {status}"),
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::Closed => "connection closed",
+            Self::TimedOut => "timed out",
+            Self::BadResponse => "bad response",
+            Self::Tls => "TLS handshake failed",
+            Self::Unreachable => "unreachable",
+            Self::Other => "other error",
+        })
+    }
+}
+
+/// The failures of a measurement, each in the second after the start in which it happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failures(BTreeMap<(u64, Failure), u64>);
+
+impl Failures {
+    /// Adds a failure in the given second.
+    pub fn record(&mut self, second: u64, failure: Failure) {
+        *self.0.entry((second, failure)).or_default() += 1;
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// How many of each status and cause.
+    #[must_use]
+    pub fn by_cause(&self) -> BTreeMap<Failure, u64> {
+        let mut causes = BTreeMap::new();
+        for (&(_, failure), count) in &self.0 {
+            *causes.entry(failure).or_default() += count;
+        }
+        causes
+    }
+
+    /// How many of each status and cause in each second that had any.
+    pub fn by_second(&self) -> impl Iterator<Item = (u64, Failure, u64)> + '_ {
+        self.0
+            .iter()
+            .map(|(&(second, failure), &count)| (second, failure, count))
+    }
+
+    /// Adds the failures of `other`, which was measured `seconds` later.
+    pub fn merge(&mut self, other: &Self, seconds: u64) {
+        for (&(second, failure), count) in &other.0 {
+            *self.0.entry((second + seconds, failure)).or_default() += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_by_cause_and_by_second() {
+        let mut failures = Failures::default();
+        failures.record(0, Failure::Status(503));
+        failures.record(0, Failure::Status(503));
+        failures.record(2, Failure::Status(503));
+        failures.record(2, Failure::Reset);
+        assert_eq!(failures.count(), 4);
+        assert_eq!(
+            failures.by_cause(),
+            BTreeMap::from([(Failure::Status(503), 3), (Failure::Reset, 1)])
+        );
+        assert_eq!(
+            failures.by_second().collect::<Vec<_>>(),
+            [
+                (0, Failure::Status(503), 2),
+                (2, Failure::Status(503), 1),
+                (2, Failure::Reset, 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn failures_of_a_later_round_keep_their_place_in_time() {
+        let mut failures = Failures::default();
+        failures.record(0, Failure::Refused);
+        failures.merge(&failures.clone(), 5);
+        assert_eq!(
+            failures.by_second().collect::<Vec<_>>(),
+            [(0, Failure::Refused, 1), (5, Failure::Refused, 1)]
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! What a run of requests left behind.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::{Failure, Failures};
+use crate::statistics::Latencies;
+
+/// What was measured: latencies of what succeeded, failures of what did not.
+#[derive(Clone, Debug, Default)]
+pub struct Measurement {
+    /// The latencies of the requests that succeeded.
+    pub latencies: Latencies,
+    /// The requests that failed.
+    pub failures: Failures,
+    /// Connections that had to be opened again, because the server closed them between two requests or because a
+    /// request on them failed.
+    pub reconnects: u64,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+    /// Processor time of the load's own thread in that time.
+    pub client_cpu: Duration,
+}
+
+impl Measurement {
+    /// Adds one request's outcome, `since_start` after the start.
+    pub(crate) fn record(&mut self, since_start: Duration, outcome: Result<Duration, Failure>) {
+        match outcome {
+            Ok(latency) => self.latencies.record(latency),
+            Err(failure) => self.failures.record(since_start.as_secs(), failure),
+        }
+    }
+
+    /// Adds a further round of the same load.
+    pub fn merge(&mut self, later: &Self) {
+        self.failures.merge(&later.failures, self.elapsed.as_secs());
+        self.latencies.merge(&later.latencies);
+        self.reconnects += later.reconnects;
+        self.elapsed += later.elapsed;
+        self.client_cpu += later.client_cpu;
+    }
+
+    /// Requests, whatever became of them.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.latencies.count() + self.failures.count()
+    }
+
+    /// Requests that succeeded, per second; 0 if none did.
+    #[must_use]
+    pub fn requests_per_second(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 {
+            self.latencies.count() as f64 / seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// The share of the time in which the load's own thread was busy, from 0 to 1.
+    #[must_use]
+    pub fn client_busy(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 {
+            (self.client_cpu.as_secs_f64() / seconds).min(1.0)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// Wall time and this thread's processor time since a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Stopwatch {
+    started: Instant,
+    processor: Duration,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            processor: thread_processor_time(),
+        }
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn stop(self, measurement: &mut Measurement) {
+        measurement.elapsed = self.started.elapsed();
+        measurement.client_cpu = thread_processor_time().saturating_sub(self.processor);
+    }
+}
+
+fn thread_processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_counted_and_is_not_a_latency() {
+        let mut measurement = Measurement {
+            elapsed: Duration::from_secs(2),
+            ..Measurement::default()
+        };
+        measurement.record(Duration::ZERO, Ok(Duration::from_millis(1)));
+        measurement.record(Duration::from_millis(1_500), Err(Failure::TimedOut));
+        assert_eq!(measurement.requests(), 2);
+        assert_eq!(measurement.latencies.count(), 1);
+        assert_eq!(measurement.latencies.max(), Some(Duration::from_millis(1)));
+        assert!((measurement.requests_per_second() - 0.5).abs() < 1e-9);
+        assert_eq!(
+            measurement.failures.by_second().collect::<Vec<_>>(),
+            [(1, Failure::TimedOut, 1)]
+        );
+    }
+
+    #[test]
+    fn a_busy_thread_is_seen_and_a_waiting_one_is_not() {
+        let mut busy = Measurement::default();
+        let stopwatch = Stopwatch::start();
+        while thread_processor_time() < stopwatch.processor + Duration::from_millis(20) {}
+        stopwatch.stop(&mut busy);
+        assert!(busy.client_cpu >= Duration::from_millis(20));
+
+        let mut waiting = Measurement::default();
+        let stopwatch = Stopwatch::start();
+        std::thread::sleep(Duration::from_millis(20));
+        stopwatch.stop(&mut waiting);
+        assert!(waiting.client_busy() < 0.5, "{}", waiting.client_busy());
+    }
+}

@@ -1,0 +1,23 @@
+//! Load: requests sent, answers timed.
+//!
+//! Both loads here are *closed*: a virtual user sends its next request only when it has the answer to the last one. A
+//! server that stalls is therefore asked less often while it stalls, and the percentiles of a closed loop leave out the
+//! requests that people would have sent meanwhile (*coordinated omission*; Gil Tene, "How NOT to Measure Latency",
+//! 2013). They answer "how long did a call take", not "how long would a visitor have waited". Both published tests that
+//! stand beside ours are closed loops too, so the columns can be compared.
+
+mod closed_loop;
+mod connection;
+mod failure;
+mod measurement;
+mod sequential;
+mod target;
+mod thread;
+
+pub use closed_loop::{Work, closed_loop};
+pub use connection::Connection;
+pub use failure::{Failure, Failures};
+pub use measurement::Measurement;
+pub use sequential::Sequential;
+pub use target::{Error as TargetError, Target};
+pub use thread::on_its_own_thread;
