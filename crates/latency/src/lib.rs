@@ -1,7 +1,32 @@
 //! One workload, every serverless architecture, measured.
+//!
+//! The way through the crate is one-way: a command ([`commands`]) measures ([`load`], [`statistics`], [`cost`]), what
+//! it found becomes [`results`], and these are shown ([`output`]) and written to files ([`export`]).
 
+pub mod cli;
+pub mod commands;
 pub mod cost;
+pub mod export;
+pub mod interrupt;
 pub mod load;
+pub mod output;
 pub mod published;
+pub mod results;
 pub mod statistics;
 pub mod warnings;
+
+/// What the user gave makes no sense; says what and why in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// How a command ended that was not kept from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Well.
+    Done,
+    /// Well, but requests failed.
+    RequestsFailed,
+    /// At a signal, with everything stopped that had been started.
+    Interrupted(interrupt::Signal),
+}

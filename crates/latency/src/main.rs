@@ -1,2 +1,33 @@
-//! The `latency` command.
-fn main() {}
+//! The `latency` command. Exit codes: 0 well, 1 requests or the command failed, 2 bad input, 128 + n signal n.
+
+use std::{io::Write as _, process::ExitCode};
+
+use latency::{BadInput, Ending, cli, commands};
+
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Ok(help)) => {
+            // Whoever closes the pipe has read enough.
+            let _ = std::io::stdout().write_all(help.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Err(Err(error)) => return failed(&error.into()),
+    };
+    let ending = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(commands::run(cli)));
+    match ending {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::RequestsFailed) => ExitCode::FAILURE,
+        Ok(Ending::Interrupted(signal)) => ExitCode::from(signal.exit_code()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("latency: {error:#}");
+    ExitCode::from(if error.is::<BadInput>() { 2 } else { 1 })
+}

@@ -1,0 +1,151 @@
+//! What can be asked for on the command line.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use clap::{ArgAction, Args, Parser, Subcommand, builder::ValueParser};
+
+use crate::{BadInput, export::Exports};
+
+/// One workload, every serverless architecture, measured.
+#[derive(Debug, Parser)]
+#[command(name = "latency", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One request after the other on one connection
+    Probe(Probe),
+    /// Fixed work shared among connections, closed loop, best of the runs
+    Burst(Burst),
+}
+
+/// What `latency probe` is given.
+#[derive(Args, Debug)]
+pub struct Probe {
+    /// The http:// or https:// URL to call
+    pub url: String,
+    /// How many requests
+    #[arg(short = 'n', long, value_name = "N", default_value = "1000")]
+    pub requests: NonZeroU64,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What `latency burst` is given.
+#[derive(Args, Debug)]
+pub struct Burst {
+    /// The http:// or https:// URL to call
+    pub url: String,
+    /// How many connections, each with one request at a time
+    #[arg(short, long, value_name = "N")]
+    pub connections: NonZeroU64,
+    /// How many requests in each run, all connections together
+    #[arg(short, long, value_name = "M")]
+    pub amount: NonZeroU64,
+    /// How long to call before the first run; its answers are not counted
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration())]
+    pub warm_up: Duration,
+    /// How many runs; the best is told
+    #[arg(long, value_name = "RUNS", default_value = "2")]
+    pub runs: NonZeroU64,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What every measuring command is given.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// How long one request may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration())]
+    pub timeout: Duration,
+    /// Exit with 0 even though requests failed
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub allow_failures: bool,
+    /// Where the results go.
+    #[command(flatten)]
+    pub exports: Exports,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// It makes no sense. The help and the version text come as `Err(Ok(text))`.
+pub fn parse<I>(arguments: I) -> Result<Cli, Result<String, BadInput>>
+where
+    I: IntoIterator,
+    I::Item: Into<std::ffi::OsString> + Clone,
+{
+    Cli::try_parse_from(arguments).map_err(|error| {
+        let text = error.render().to_string();
+        if error.use_stderr() {
+            Err(BadInput(one_line(&text)))
+        } else {
+            Ok(text)
+        }
+    })
+}
+
+/// clap's first paragraph, on one line.
+fn one_line(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let paragraph = text.split("\n\n").next().unwrap_or(text);
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn duration() -> ValueParser {
+    ValueParser::new(humantime::parse_duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn error(line: &str) -> String {
+        parse(line.split(' ')).unwrap_err().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_burst_is_warmed_up_for_thirty_seconds_and_run_twice() {
+        let cli = parse("latency burst http://127.0.0.1/ --connections 4 --amount 10".split(' '))
+            .unwrap();
+        let Command::Burst(burst) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(burst.warm_up, Duration::from_secs(30));
+        assert_eq!(burst.runs.get(), 2);
+    }
+
+    #[test]
+    fn bad_input_is_told_in_one_line() {
+        assert_eq!(
+            error("latency probe http://127.0.0.1/ -n 0"),
+            "invalid value '0' for '--requests <N>': number would be zero for non-zero type"
+        );
+        assert_eq!(
+            error("latency probe"),
+            "the following required arguments were not provided: <URL>"
+        );
+        assert!(error("latency burst http://x/ -c 1 -a 1 --warm-up soon").contains("--warm-up"));
+        assert!(error("latency explode").contains("unrecognized subcommand 'explode'"));
+    }
+
+    #[test]
+    fn the_help_is_not_an_error() {
+        let help = parse(["latency", "--help"]).unwrap_err().unwrap();
+        assert!(help.contains("Usage: latency <COMMAND>"), "{help}");
+    }
+}

@@ -1,0 +1,152 @@
+//! Results as a table in the terminal.
+
+use comfy_table::{CellAlignment, LineStyle, Table as Grid, TableStyle};
+
+use crate::results::Results;
+
+/// The width where there is no terminal to ask, such as in the log of a build.
+const DEFAULT_WIDTH: usize = 100;
+
+/// The results as a person reads them, no wider than `width` columns where the cells allow it.
+///
+/// Columns that do not fit go to a further block below, under the first column again.
+#[must_use]
+pub fn rendered(results: &Results, width: usize) -> String {
+    let table = &results.table;
+    let shown: Vec<Vec<String>> = table
+        .rows()
+        .iter()
+        .map(|row| {
+            row.iter()
+                .zip(table.columns())
+                .map(|(value, column)| value.shown(column.decimals))
+                .collect()
+        })
+        .collect();
+    // A column in which nothing happened only takes room.
+    let columns: Vec<usize> = (0..table.columns().len())
+        .filter(|&at| shown.iter().any(|row| !row[at].is_empty()))
+        .collect();
+
+    let mut text = format!("{}\n", results.title);
+    for block in blocks(&columns, width, |at| {
+        let heading = heading(table.columns()[at].heading);
+        let cells = shown.iter().map(|row| row[at].as_str());
+        cells
+            .chain(heading.lines())
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+            + MARGIN
+    }) {
+        let mut grid = Grid::new();
+        grid.load_style(STYLE);
+        grid.set_header(block.iter().map(|&at| heading(table.columns()[at].heading)));
+        grid.add_rows(
+            shown
+                .iter()
+                .map(|row| block.iter().map(|&at| row[at].clone())),
+        );
+        for (column, &at) in grid.column_iter_mut().zip(&block) {
+            if table.rows().iter().all(|row| row[at].is_numeric()) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        text.push_str(&format!("{grid}\n"));
+    }
+    for note in &results.notes {
+        text.push_str(&format!("{note}\n"));
+    }
+    text
+}
+
+const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
+const STYLE: TableStyle = TableStyle::new()
+    .top_border(LINE)
+    .header_separator(LINE)
+    .bottom_border(LINE);
+
+/// Room around a cell.
+const MARGIN: usize = 2;
+
+/// The unit goes below the name, so that numbers stand close together.
+fn heading(heading: &str) -> String {
+    heading.replacen(" (", "\n(", 1)
+}
+
+/// Groups of columns that fit into the width; each begins with the first column.
+fn blocks(columns: &[usize], width: usize, width_of: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    let Some((&first, rest)) = columns.split_first() else {
+        return Vec::new();
+    };
+    let mut blocks = vec![vec![first]];
+    let mut used = width_of(first);
+    for &column in rest {
+        let needed = width_of(column);
+        match blocks.last_mut() {
+            Some(block) if block.len() == 1 || used + needed <= width => {
+                block.push(column);
+                used += needed;
+            }
+            _ => {
+                blocks.push(vec![first, column]);
+                used = width_of(first) + needed;
+            }
+        }
+    }
+    blocks
+}
+
+/// The width of the terminal that the standard output is.
+pub(super) fn terminal_width() -> usize {
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&columns| columns > 0)
+        .unwrap_or(DEFAULT_WIDTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::results::{Row, Table};
+
+    fn results() -> Results {
+        let row = |name: &str, number: f64| {
+            Row::default()
+                .text("name", "name", name)
+                .number("time_ms", "time (ms)", 2, Some(number))
+                .text("remark", "remark", "")
+                .count("count", "count", 7)
+        };
+        Results {
+            title: "latency test".to_owned(),
+            measured_at: SystemTime::now(),
+            table: Table::new(vec![row("one", 1.0), row("two", 22.5)]),
+            notes: vec!["a note".to_owned()],
+            warnings: Vec::new(),
+            failures: 0,
+        }
+    }
+
+    #[test]
+    fn numbers_are_right_below_each_other_and_empty_columns_left_out() {
+        let text = rendered(&results(), 80);
+        assert!(text.contains(" one     1.00"), "{text}");
+        assert!(text.contains(" two    22.50"), "{text}");
+        assert!(!text.contains("remark"), "{text}");
+        assert!(text.ends_with("a note\n"), "{text}");
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_go_below_under_the_first_column_again() {
+        let text = rendered(&results(), 14);
+        assert_eq!(text.matches(" one ").count(), 2, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 14),
+            "{text}"
+        );
+    }
+}

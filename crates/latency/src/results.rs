@@ -1,0 +1,232 @@
+//! What a command found, in the one form that the terminal and every file are made from, so that they agree.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Serialize, Serializer};
+
+use crate::{load::Measurement, statistics::PERCENTILES};
+
+/// What a command found.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// What was done, such as `latency probe http://127.0.0.1:9000/s3/hits`.
+    pub title: String,
+    /// When it was done.
+    pub measured_at: SystemTime,
+    /// What was found.
+    pub table: Table,
+    /// What a reader has to know to understand it.
+    pub notes: Vec<String>,
+    /// What may be wrong with it.
+    pub warnings: Vec<String>,
+    /// Requests that failed.
+    pub failures: u64,
+}
+
+/// Rows with the same columns.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Value>>,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in JSON and CSV.
+    pub key: &'static str,
+    /// Its heading for people, with the unit in parentheses.
+    pub heading: &'static str,
+    /// How many decimals people see. Files for programs hold every digit.
+    pub decimals: usize,
+}
+
+/// What stands in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Words.
+    Text(String),
+    /// Something counted.
+    Count(u64),
+    /// Something measured.
+    Number(f64),
+    /// How many of each.
+    Counts(Vec<(String, u64)>),
+    /// Nothing: there was nothing to measure.
+    Missing,
+}
+
+impl Value {
+    /// Whether it is shown to the right of its column.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        !matches!(self, Self::Text(_) | Self::Counts(_))
+    }
+
+    /// Its form for people.
+    #[must_use]
+    pub fn shown(&self, decimals: usize) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Count(count) => count.to_string(),
+            Self::Number(number) => format!("{number:.decimals$}"),
+            Self::Counts(counts) => counts
+                .iter()
+                .map(|(what, count)| format!("{count} × {what}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Self::Missing => "–".to_owned(),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Counts(counts) => serializer.collect_map(counts.iter().map(|(k, v)| (k, v))),
+            Self::Missing => serializer.serialize_none(),
+        }
+    }
+}
+
+impl Table {
+    /// A table of rows that were all built in the same way.
+    #[must_use]
+    pub fn new(rows: Vec<Row>) -> Self {
+        let columns = rows
+            .first()
+            .map(|row| row.0.iter().map(|(column, _)| *column).collect())
+            .unwrap_or_default();
+        let rows = rows
+            .into_iter()
+            .map(|row| row.0.into_iter().map(|(_, value)| value).collect())
+            .collect();
+        Self { columns, rows }
+    }
+
+    /// Its columns.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Its rows, each as long as the columns.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<Value>] {
+        &self.rows
+    }
+}
+
+/// A row in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Row(Vec<(Column, Value)>);
+
+impl Row {
+    /// Adds words.
+    #[must_use]
+    pub fn text(self, key: &'static str, heading: &'static str, text: impl Into<String>) -> Self {
+        self.with(key, heading, 0, Value::Text(text.into()))
+    }
+
+    /// Adds something counted.
+    #[must_use]
+    pub fn count(self, key: &'static str, heading: &'static str, count: u64) -> Self {
+        self.with(key, heading, 0, Value::Count(count))
+    }
+
+    /// Adds something measured, if it was.
+    #[must_use]
+    pub fn number(
+        self,
+        key: &'static str,
+        heading: &'static str,
+        decimals: usize,
+        number: Option<f64>,
+    ) -> Self {
+        let value = number.map_or(Value::Missing, Value::Number);
+        self.with(key, heading, decimals, value)
+    }
+
+    /// Adds a duration in milliseconds, if there is one.
+    #[must_use]
+    pub fn milliseconds(
+        self,
+        key: &'static str,
+        heading: &'static str,
+        duration: Option<Duration>,
+    ) -> Self {
+        self.number(
+            key,
+            heading,
+            3,
+            duration.map(|time| time.as_nanos() as f64 / 1e6),
+        )
+    }
+
+    /// Adds mean, percentiles and maximum of the latencies.
+    #[must_use]
+    pub fn latencies(self, measurement: &Measurement) -> Self {
+        let latencies = &measurement.latencies;
+        let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
+        self.milliseconds("mean_ms", "mean (ms)", latencies.mean())
+            .milliseconds("p50_ms", "p50 (ms)", p50)
+            .milliseconds("p99_ms", "p99 (ms)", p99)
+            .milliseconds("p99_9_ms", "p99.9 (ms)", p999)
+            .milliseconds("max_ms", "max (ms)", latencies.max())
+    }
+
+    /// Adds the count of failures and what they were.
+    #[must_use]
+    pub fn failures(self, measurement: &Measurement) -> Self {
+        let failures = &measurement.failures;
+        let by_cause: BTreeMap<String, u64> = failures
+            .by_cause()
+            .into_iter()
+            .map(|(failure, count)| (failure.to_string(), count))
+            .collect();
+        self.count("failures", "failures", failures.count()).with(
+            "failures_by_cause",
+            "failures by cause",
+            0,
+            Value::Counts(by_cause.into_iter().collect()),
+        )
+    }
+
+    /// Adds when the failures were, in seconds since the start.
+    #[must_use]
+    pub fn failures_by_second(self, measurement: &Measurement) -> Self {
+        let by_second = measurement
+            .failures
+            .by_second()
+            .map(|(second, failure, count)| (format!("{failure} in second {second}"), count))
+            .collect();
+        self.with(
+            "failures_by_second",
+            "failures by second",
+            0,
+            Value::Counts(by_second),
+        )
+    }
+
+    fn with(
+        mut self,
+        key: &'static str,
+        heading: &'static str,
+        decimals: usize,
+        value: Value,
+    ) -> Self {
+        let column = Column {
+            key,
+            heading,
+            decimals,
+        };
+        self.0.push((column, value));
+        self
+    }
+}
