@@ -1,0 +1,11 @@
+//! The load and the command against real servers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on fails"
+)]
+
+mod command;
+mod load;
+mod server;

@@ -1,0 +1,202 @@
+//! A small HTTP server on 127.0.0.1 that answers, or fails, as a test wants it.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer},
+};
+
+/// What the server does with a request, or with a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Behaviour {
+    /// Answers 200 after a delay.
+    Answer(Duration),
+    /// Answers with this status.
+    Status(u16),
+    /// Answers 503 to every n-th request and 200 to the others.
+    UnavailableEvery(u64),
+    /// Answers 200 and then closes the connection without saying so.
+    CloseAfterAnswer,
+    /// Resets the connection when the request has come.
+    Reset,
+    /// Closes the connection when the request has come.
+    Close,
+    /// Sends half an answer and closes.
+    HalfAnswer,
+    /// Answers in something that is not HTTP.
+    Nonsense,
+    /// Never answers.
+    Silence,
+}
+
+/// A running server; it ends with the test's runtime.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) requests: Arc<AtomicU64>,
+    pub(crate) connections: Arc<AtomicU64>,
+    pub(crate) closed: Arc<AtomicU64>,
+}
+
+impl Server {
+    pub(crate) async fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let server = Self {
+            address: listener.local_addr().unwrap(),
+            requests: Arc::default(),
+            connections: Arc::default(),
+            closed: Arc::default(),
+        };
+        let (requests, connections) = (server.requests.clone(), server.connections.clone());
+        let closed = server.closed.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                connections.fetch_add(1, Ordering::SeqCst);
+                let (requests, closed) = (requests.clone(), closed.clone());
+                tokio::spawn(async move {
+                    serve(stream, behaviour, requests).await;
+                    closed.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        });
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/hits", self.address)
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(stream: TcpStream, behaviour: Behaviour, requests: Arc<AtomicU64>) {
+    match behaviour {
+        Behaviour::Answer(_) | Behaviour::Status(_) | Behaviour::UnavailableEvery(_) => {
+            let service = service_fn(|_: Request<Incoming>| {
+                let number = requests.fetch_add(1, Ordering::SeqCst) + 1;
+                async move {
+                    let status = match behaviour {
+                        Behaviour::Answer(delay) => {
+                            tokio::time::sleep(delay).await;
+                            200
+                        }
+                        Behaviour::UnavailableEvery(n) if number.is_multiple_of(n) => 503,
+                        Behaviour::Status(status) => status,
+                        _ => 200,
+                    };
+                    let mut response = Response::new(Full::new(Bytes::from("42")));
+                    *response.status_mut() = status.try_into().unwrap();
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            // The client closes when it likes.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        }
+        _ => misbehave(stream, behaviour, &requests).await,
+    }
+}
+
+async fn misbehave(mut stream: TcpStream, behaviour: Behaviour, requests: &AtomicU64) {
+    let mut request = [0; 4096];
+    if stream.read(&mut request).await.unwrap_or(0) == 0 {
+        return;
+    }
+    requests.fetch_add(1, Ordering::SeqCst);
+    match behaviour {
+        Behaviour::Reset => {
+            stream.set_zero_linger().unwrap();
+        }
+        Behaviour::CloseAfterAnswer => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42")
+                .await
+                .unwrap();
+        }
+        Behaviour::HalfAnswer => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n42")
+                .await
+                .unwrap();
+        }
+        Behaviour::Nonsense => {
+            stream.write_all(b"220 mail.example\r\n").await.unwrap();
+            // Stays open, so that the client has time to read it.
+            let _ = stream.read(&mut request).await;
+        }
+        Behaviour::Silence => {
+            // Until the client gives up.
+            let _ = stream.read(&mut request).await;
+        }
+        _ => {}
+    }
+}
+
+/// A server with a certificate of its own for `localhost`, and the file that certificate is in.
+pub(crate) async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = directory.join("certificate.pem");
+    std::fs::write(&file, key.cert.pem()).unwrap();
+    let private_key = PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private_key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let service = service_fn(|_: Request<Incoming>| async {
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("42"))))
+                });
+                // The client closes when it likes.
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (address, file)
+}
+
+/// An address on which nobody listens.
+pub(crate) async fn refusing_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
