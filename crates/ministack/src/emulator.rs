@@ -1,0 +1,228 @@
+//! A running emulator.
+
+use std::{
+    fs::File,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tempfile::TempDir;
+
+use crate::{ACCOUNT_ID, Error, REGION, endpoint::send, process::Process};
+
+/// How long it may take to start or stop: two seconds are usual, a busy machine needs more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a health report may take. Whoever took our port may never answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many ports are tried: between our choice and its use, somebody else may take one.
+const PORTS: usize = 5;
+
+/// A running emulator with nothing in it but what was put there. Dropping it ends it.
+#[derive(Debug)]
+pub struct Ministack {
+    // Before the directory, so that it is gone when the directory goes.
+    process: Option<Process>,
+    directory: TempDir,
+    program: PathBuf,
+    port: u16,
+    endpoint: String,
+    durable: bool,
+}
+
+impl Ministack {
+    /// Starts an emulator that keeps everything in memory, and waits until it answers.
+    ///
+    /// Nothing of this process's environment reaches it but `PATH`.
+    pub async fn start(program: &Path) -> Result<Self, Error> {
+        Self::start_anywhere(program, false).await
+    }
+
+    /// Starts an emulator that has its state back after [`suspend`](Self::suspend) and [`resume`](Self::resume).
+    ///
+    /// It writes each S3 object to disk, which makes a PUT ten times as slow: for tests, not for measurements.
+    pub async fn start_durable(program: &Path) -> Result<Self, Error> {
+        Self::start_anywhere(program, true).await
+    }
+
+    async fn start_anywhere(program: &Path, durable: bool) -> Result<Self, Error> {
+        let mut attempt = 1;
+        loop {
+            let port = free_port().map_err(Error::io("no port is free"))?;
+            let directory = TempDir::with_prefix("ministack-")
+                .map_err(Error::io("a temporary directory can't be made"))?;
+            let mut ministack = Self {
+                process: None,
+                directory,
+                program: program.to_owned(),
+                port,
+                endpoint: format!("http://127.0.0.1:{port}"),
+                durable,
+            };
+            match ministack.resume().await {
+                Ok(()) => return Ok(ministack),
+                Err(Error::Ended { .. }) if attempt < PORTS && bind(port).is_err() => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Where it answers: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Stops it in an orderly way: from now on, connections are refused. Does nothing if it is suspended already.
+    pub async fn suspend(&mut self) -> Result<(), Error> {
+        let Some(mut process) = self.process.take() else {
+            return Ok(());
+        };
+        process
+            .ask_to_stop()
+            .map_err(Error::io("ministack can't be asked to stop"))?;
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if ended(&mut process)?.is_some() {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        Err(Error::StillRunning(PATIENCE))
+    }
+
+    /// Starts it again on the same port and waits until it answers. Does nothing if it runs.
+    pub async fn resume(&mut self) -> Result<(), Error> {
+        if self.process.is_none() {
+            let mut process = self.spawn()?;
+            self.until_healthy(&mut process).await?;
+            self.process = Some(process);
+        }
+        Ok(())
+    }
+
+    /// Ends it, state and all.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.process = None;
+        self.directory
+            .close()
+            .map_err(Error::io("ministack's directory can't be removed"))
+    }
+
+    fn spawn(&self) -> Result<Process, Error> {
+        if !self.program.is_file() {
+            return Err(Error::NoSuchProgram(self.program.clone()));
+        }
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .map_err(Error::io("ministack's log can't be opened"))?;
+        Process::start(&self.program, self.variables(), log)
+            .map_err(Error::io("ministack can't be started"))
+    }
+
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let inside = |name: &str| self.directory.path().join(name).display().to_string();
+        let mut variables = vec![
+            ("BIND_HOST", "127.0.0.1".to_owned()),
+            ("GATEWAY_PORT", self.port.to_string()),
+            ("MINISTACK_ACCOUNT_ID", ACCOUNT_ID.to_owned()),
+            ("MINISTACK_EDITION", self.name()),
+            ("MINISTACK_REGION", REGION.to_owned()),
+            // A log line for each request would take time from what is measured.
+            ("LOG_LEVEL", "WARNING".to_owned()),
+            // Listeners on ports of their own, open to the network.
+            ("IOT_MTLS_ENABLED", "0".to_owned()),
+            ("SFTP_ENABLED", "0".to_owned()),
+            // Whatever is written lands in our directory, even what should not be.
+            ("HOME", inside("")),
+            ("TMPDIR", inside("")),
+            ("S3_DATA_DIR", inside("s3")),
+            ("STATE_DIR", inside("state")),
+        ];
+        if self.durable {
+            variables.push(("PERSIST_STATE", "1".to_owned()));
+            variables.push(("S3_PERSIST", "1".to_owned()));
+        }
+        variables
+    }
+
+    /// A name that no other emulator has: its health report bears it.
+    fn name(&self) -> String {
+        self.directory.path().display().to_string()
+    }
+
+    async fn until_healthy(&self, process: &mut Process) -> Result<(), Error> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            if let Some(status) = ended(process)? {
+                // What a shell says of a program that it can't run (POSIX, "Exit Status for Commands").
+                return Err(match status.code() {
+                    Some(126 | 127) => Error::NoInterpreter(self.program.clone()),
+                    _ => Error::Ended {
+                        last_line: self.last_log_line(),
+                    },
+                });
+            }
+            if self.is_healthy().await {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+        Err(Error::Silent {
+            waited: PATIENCE,
+            last_line: self.last_log_line(),
+        })
+    }
+
+    async fn is_healthy(&self) -> bool {
+        let Ok(request) = Request::get(format!("{}/_ministack/health", self.endpoint))
+            .body(Full::<Bytes>::default())
+        else {
+            return false;
+        };
+        // Not healthy yet, if it does not answer: what is wrong will be in the log.
+        let Ok(Ok(answer)) = tokio::time::timeout(ANSWER_LIMIT, send(request)).await else {
+            return false;
+        };
+        // Whoever answers on this port may be another emulator, which was quicker to take it.
+        serde_json::from_str::<serde_json::Value>(&answer.body)
+            .is_ok_and(|health| health["edition"] == self.name())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("ministack.log")
+    }
+
+    fn last_log_line(&self) -> String {
+        let log = std::fs::read(self.log()).unwrap_or_default();
+        String::from_utf8_lossy(&log)
+            .lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or("its log is empty")
+            .to_owned()
+    }
+}
+
+fn ended(process: &mut Process) -> Result<Option<std::process::ExitStatus>, Error> {
+    process
+        .ended()
+        .map_err(Error::io("ministack can't be waited for"))
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(bind(0)?.local_addr()?.port())
+}
+
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
