@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod markdown;
+mod svg;
 
 use std::{
     fs::File,
@@ -32,6 +33,9 @@ pub struct Exports {
     /// Write the results to FILE as Markdown
     #[arg(long = "export-markdown", value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+    /// Draw the latencies to FILE as an SVG picture
+    #[arg(long = "export-svg", value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 impl Exports {
@@ -69,10 +73,11 @@ impl Exports {
     }
 
     fn files(&self) -> impl Iterator<Item = (&PathBuf, &'static dyn Exporter)> {
-        let all: [(&Option<PathBuf>, &'static dyn Exporter); 3] = [
+        let all: [(&Option<PathBuf>, &'static dyn Exporter); 4] = [
             (&self.json, &json::Json),
             (&self.csv, &csv::Csv),
             (&self.markdown, &markdown::Markdown),
+            (&self.svg, &svg::Svg),
         ];
         all.into_iter()
             .filter_map(|(path, exporter)| path.as_ref().map(|path| (path, exporter)))
@@ -182,6 +187,14 @@ mod tests {
         );
         assert!(table[3].starts_with("| d | – | – |"), "{}", table[3]);
         assert!(text.contains("\n- a note\n") && text.contains("\n- a warning\n"));
+    }
+
+    #[test]
+    fn the_picture_shows_every_row_that_has_latencies() {
+        let picture = exported(&svg::Svg);
+        assert_eq!(picture.matches("<circle").count(), 1);
+        assert!(picture.contains("0.50 ms</text>"), "{picture}");
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
     }
 
     #[test]

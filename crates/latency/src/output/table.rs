@@ -2,14 +2,15 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table as Grid, TableStyle};
 
-use crate::results::Results;
+use crate::results::{Results, Table};
 
 /// The width where there is no terminal to ask, such as in the log of a build.
 const DEFAULT_WIDTH: usize = 100;
 
 /// The results as a person reads them, no wider than `width` columns where the cells allow it.
 ///
-/// Columns that do not fit go to a further block below, under the first column again.
+/// A single row is shown as a list. In a table, columns that do not fit go to a further block below, under the first
+/// column again.
 #[must_use]
 pub fn rendered(results: &Results, width: usize) -> String {
     let table = &results.table;
@@ -29,35 +30,53 @@ pub fn rendered(results: &Results, width: usize) -> String {
         .collect();
 
     let mut text = format!("{}\n", results.title);
-    for block in blocks(&columns, width, |at| {
-        let heading = heading(table.columns()[at].heading);
-        let cells = shown.iter().map(|row| row[at].as_str());
-        cells
-            .chain(heading.lines())
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
-            + MARGIN
-    }) {
-        let mut grid = Grid::new();
-        grid.load_style(STYLE);
-        grid.set_header(block.iter().map(|&at| heading(table.columns()[at].heading)));
-        grid.add_rows(
-            shown
-                .iter()
-                .map(|row| block.iter().map(|&at| row[at].clone())),
-        );
-        for (column, &at) in grid.column_iter_mut().zip(&block) {
-            if table.rows().iter().all(|row| row[at].is_numeric()) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+    if let [row] = &shown[..] {
+        text.push_str(&list(table, &columns, row));
+    } else {
+        let width_of = |at: usize| {
+            let heading = heading(table.columns()[at].heading);
+            let cells = shown.iter().map(|row| row[at].as_str());
+            let widths = cells
+                .chain(heading.lines())
+                .map(|cell| cell.chars().count());
+            widths.max().unwrap_or_default() + MARGIN
+        };
+        for block in blocks(&columns, width, width_of) {
+            text.push_str(&grid(table, &block, &shown));
         }
-        text.push_str(&format!("{grid}\n"));
     }
     for note in &results.notes {
         text.push_str(&format!("{note}\n"));
     }
     text
+}
+
+fn list(table: &Table, columns: &[usize], row: &[String]) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(STYLE);
+    grid.add_rows(
+        columns
+            .iter()
+            .map(|&at| [table.columns()[at].heading.to_owned(), row[at].clone()]),
+    );
+    format!("{grid}\n")
+}
+
+fn grid(table: &Table, block: &[usize], shown: &[Vec<String>]) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(STYLE);
+    grid.set_header(block.iter().map(|&at| heading(table.columns()[at].heading)));
+    grid.add_rows(
+        shown
+            .iter()
+            .map(|row| block.iter().map(|&at| row[at].clone())),
+    );
+    for (column, &at) in grid.column_iter_mut().zip(block) {
+        if table.rows().iter().all(|row| row[at].is_numeric()) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!("{grid}\n")
 }
 
 const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
@@ -111,9 +130,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::results::{Row, Table};
+    use crate::results::Row;
 
-    fn results() -> Results {
+    fn results(rows: usize) -> Results {
         let row = |name: &str, number: f64| {
             Row::default()
                 .text("name", "name", name)
@@ -124,7 +143,7 @@ mod tests {
         Results {
             title: "latency test".to_owned(),
             measured_at: SystemTime::now(),
-            table: Table::new(vec![row("one", 1.0), row("two", 22.5)]),
+            table: Table::new([row("one", 1.0), row("two", 22.5)][..rows].to_vec()),
             notes: vec!["a note".to_owned()],
             warnings: Vec::new(),
             failures: 0,
@@ -133,7 +152,7 @@ mod tests {
 
     #[test]
     fn numbers_are_right_below_each_other_and_empty_columns_left_out() {
-        let text = rendered(&results(), 80);
+        let text = rendered(&results(2), 80);
         assert!(text.contains(" one     1.00"), "{text}");
         assert!(text.contains(" two    22.50"), "{text}");
         assert!(!text.contains("remark"), "{text}");
@@ -141,8 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn a_single_row_is_a_list() {
+        let text = rendered(&results(1), 80);
+        assert!(
+            text.contains(" name        one  \n time (ms)   1.00 \n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn columns_that_do_not_fit_go_below_under_the_first_column_again() {
-        let text = rendered(&results(), 14);
+        let text = rendered(&results(2), 14);
         assert_eq!(text.matches(" one ").count(), 2, "{text}");
         assert!(
             text.lines().all(|line| line.chars().count() <= 14),

@@ -1,0 +1,141 @@
+//! SVG: one line a row, from the median to p99.9.
+
+use std::io::Write;
+
+use super::Exporter;
+use crate::results::{Results, Value};
+
+pub(super) struct Svg;
+
+const WIDTH: f64 = 800.0;
+/// Room for the names.
+const LEFT: f64 = 180.0;
+/// Room for the longest line's label.
+const RIGHT: f64 = 90.0;
+const TOP: f64 = 70.0;
+const ROW: f64 = 44.0;
+const BOTTOM: f64 = 70.0;
+
+/// A row that has latencies.
+struct Line {
+    name: String,
+    p50: f64,
+    p99: f64,
+    p999: f64,
+}
+
+impl Exporter for Svg {
+    fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
+        let lines = lines(results);
+        let longest = lines.iter().map(|line| line.p999).fold(0.0, f64::max);
+        let step = step(longest);
+        let ticks = (longest / step).ceil().max(1.0);
+        let x = |ms: f64| LEFT + ms / (ticks * step) * (WIDTH - LEFT - RIGHT);
+        let height = TOP + ROW * lines.len() as f64 + BOTTOM;
+        let axis = height - BOTTOM;
+
+        writeln!(
+            file,
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" font-size="13" fill="#24292f">
+<rect width="100%" height="100%" fill="#ffffff"/>
+<text x="16" y="28" font-size="16" font-weight="600">{title}</text>
+<text x="16" y="48" fill="#57606a">Milliseconds. Dot: p50. Bar: to p99. Thin line: to p99.9.</text>"##,
+            title = escaped(&results.title),
+        )?;
+        for tick in 0..=ticks as u32 {
+            let ms = f64::from(tick) * step;
+            writeln!(
+                file,
+                r##"<line x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{axis}" stroke="#d0d7de"/><text x="{x:.1}" y="{below}" text-anchor="middle" fill="#57606a">{label}</text>"##,
+                x = x(ms),
+                below = axis + 18.0,
+                label = format!("{ms:.3}")
+                    .trim_end_matches('0')
+                    .trim_end_matches('.'),
+            )?;
+        }
+        for (at, line) in lines.iter().enumerate() {
+            let y = TOP + ROW * (at as f64 + 0.5);
+            writeln!(
+                file,
+                r##"<text x="{names}" y="{text_y:.1}" text-anchor="end">{name}</text>
+<line x1="{p50:.1}" y1="{y:.1}" x2="{p999:.1}" y2="{y:.1}" stroke="#0969da" stroke-width="2"/>
+<line x1="{p50:.1}" y1="{y:.1}" x2="{p99:.1}" y2="{y:.1}" stroke="#54aeff" stroke-width="10"/>
+<circle cx="{p50:.1}" cy="{y:.1}" r="7" fill="#0969da"/>
+<text x="{label:.1}" y="{text_y:.1}">{shown:.2} ms</text>"##,
+                names = LEFT - 16.0,
+                name = escaped(&line.name),
+                text_y = y + 4.5,
+                p50 = x(line.p50),
+                p99 = x(line.p99),
+                p999 = x(line.p999),
+                label = x(line.p999) + 12.0,
+                shown = line.p50,
+            )?;
+        }
+        let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
+        writeln!(
+            file,
+            r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Measured at {measured_at}.</text>
+</svg>"##,
+            y = height - 14.0,
+        )?;
+        Ok(())
+    }
+}
+
+fn lines(results: &Results) -> Vec<Line> {
+    let columns = results.table.columns();
+    let milliseconds = |row: &[Value], key: &str| {
+        let at = columns.iter().position(|column| column.key == key)?;
+        match row[at] {
+            Value::Number(ms) => Some(ms),
+            _ => None,
+        }
+    };
+    let line = |row: &Vec<Value>| {
+        Some(Line {
+            name: row.first()?.shown(0),
+            p50: milliseconds(row, "p50_ms")?,
+            p99: milliseconds(row, "p99_ms")?,
+            p999: milliseconds(row, "p99_9_ms")?,
+        })
+    };
+    results.table.rows().iter().filter_map(line).collect()
+}
+
+/// A round step between the marks of the axis, for at most ten of them.
+fn step(longest: f64) -> f64 {
+    let least = longest.max(1e-3) / 10.0;
+    let magnitude = 10_f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|factor| factor * magnitude)
+        .find(|&step| step >= least)
+        .unwrap_or(10.0 * magnitude)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_has_a_few_round_marks() {
+        for (longest, expected) in [(0.9, 0.1), (1.3, 0.2), (3.3, 0.5), (7.0, 1.0), (42.0, 5.0)] {
+            let step = step(longest);
+            assert!((step - expected).abs() < 1e-9, "{step} for {longest}");
+            assert!((2.0..=10.0).contains(&(longest / step)), "{longest}");
+        }
+    }
+
+    #[test]
+    fn names_can_not_break_the_picture() {
+        assert_eq!(escaped("a < b & c"), "a &lt; b &amp; c");
+    }
+}
