@@ -22,7 +22,8 @@ use crate::{
     function::Function,
     invocation::{FunctionError, error_payload},
     logs::Log,
-    process, runtime_api,
+    process::{self, PeakMemory},
+    runtime_api,
 };
 
 /// How long the init phase may take (Lambda developer guide, "Init phase").
@@ -37,6 +38,7 @@ pub(crate) struct Environment {
     event_waits: Notify,
     kill: Notify,
     ended: watch::Sender<bool>,
+    peak_memory: PeakMemory,
     peak_memory_bytes: AtomicU64,
 }
 
@@ -135,6 +137,7 @@ impl Environment {
             event_waits: Notify::new(),
             kill: Notify::new(),
             ended: watch::Sender::new(false),
+            peak_memory: PeakMemory::of(pid),
             peak_memory_bytes: AtomicU64::new(0),
         });
         let endpoint = tokio::spawn(runtime_api::serve(listener, environment.clone()));
@@ -276,13 +279,12 @@ impl Environment {
             .then(|| self.pid.as_raw_nonzero().get().cast_unsigned())
     }
 
-    /// Peak resident memory so far, in bytes.
+    /// Peak resident memory so far, in bytes; after its end, as it was last read.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
-        if self.process_id().is_some() {
-            self.peak_memory_bytes
-                .fetch_max(process::peak_memory_bytes(self.pid), Ordering::Relaxed);
-        }
-        self.peak_memory_bytes.load(Ordering::Relaxed)
+        let now = self.peak_memory.bytes().unwrap_or_default();
+        self.peak_memory_bytes
+            .fetch_max(now, Ordering::Relaxed)
+            .max(now)
     }
 
     async fn wait_for_end(self: Arc<Self>, mut child: Child, endpoint: tokio::task::AbortHandle) {

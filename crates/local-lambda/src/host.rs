@@ -193,8 +193,10 @@ impl Host {
             };
             match shared.invoke(hosted, payload).await {
                 Ok(finished) => {
-                    // The answer first: the books can wait, the caller can't. A caller that has gone wants no answer.
+                    // A caller that has gone wants no answer.
                     let _ = reply.send(Ok(finished.invocation.clone()));
+                    // Lets the answer go out first: the books can wait, the caller can't.
+                    tokio::task::yield_now().await;
                     shared.report(hosted, &finished);
                 }
                 Err(error) => drop(reply.send(Err(error))),

@@ -1,13 +1,32 @@
 //! What the host asks of the operating system for a process: its peak memory, and to stop and continue it.
 
+use std::{fs::File, os::unix::fs::FileExt};
+
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Peak resident memory in bytes (`VmHWM` of proc_pid_status(5)); 0 where the system has no such file.
-pub(crate) fn peak_memory_bytes(pid: Pid) -> u64 {
-    std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))
-        .ok()
-        .and_then(|status| high_water_mark_kib(&status))
-        .map_or(0, |kib| kib * 1024)
+/// Large enough for a whole proc_pid_status(5).
+const STATUS_BYTES: usize = 4096;
+
+/// The peak memory of one process, read from its status file, which is kept open: it is asked for after every event.
+#[derive(Debug)]
+pub(crate) struct PeakMemory {
+    /// `None` where the system has no such file.
+    status: Option<File>,
+}
+
+impl PeakMemory {
+    pub(crate) fn of(pid: Pid) -> Self {
+        Self {
+            status: File::open(format!("/proc/{}/status", pid.as_raw_nonzero())).ok(),
+        }
+    }
+
+    /// Peak resident memory in bytes (`VmHWM` of proc_pid_status(5)); `None` once the process has ended.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let mut status = [0; STATUS_BYTES];
+        let length = self.status.as_ref()?.read_at(&mut status, 0).ok()?;
+        Some(high_water_mark_kib(str::from_utf8(&status[..length]).ok()?)? * 1024)
+    }
 }
 
 fn high_water_mark_kib(status: &str) -> Option<u64> {
