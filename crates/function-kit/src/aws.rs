@@ -14,7 +14,8 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::{
     error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_types::{SdkConfig, region::Region};
+pub use aws_types::SdkConfig;
+use aws_types::region::Region;
 
 use crate::environment::{MissingVariable, variable};
 
@@ -33,6 +34,18 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// When one of the first three is missing.
 pub fn config() -> Result<SdkConfig, MissingVariable> {
+    config_from(variable)
+}
+
+/// The same from another source than the environment.
+///
+/// # Errors
+///
+/// Those of `variable` for what is required.
+pub fn config_from<F>(variable: F) -> Result<SdkConfig, MissingVariable>
+where
+    F: Fn(&'static str) -> Result<String, MissingVariable>,
+{
     let credentials = Credentials::new(
         variable("AWS_ACCESS_KEY_ID")?,
         variable("AWS_SECRET_ACCESS_KEY")?,
@@ -96,5 +109,108 @@ pub fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) 
                     .is_some_and(|code| THROTTLING_ERRORS.contains(&code))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::provider::ProvideCredentials;
+    use aws_smithy_runtime_api::{client::result::ConnectorError, http::StatusCode};
+    use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
+
+    use super::*;
+
+    fn set(
+        variables: &[(&'static str, &str)],
+    ) -> impl Fn(&'static str) -> Result<String, MissingVariable> {
+        move |name| {
+            variables
+                .iter()
+                .find(|(set, _)| *set == name)
+                .map(|(_, value)| (*value).to_owned())
+                .ok_or(MissingVariable(name))
+        }
+    }
+
+    const LAMBDA: [(&str, &str); 3] = [
+        ("AWS_REGION", "eu-west-2"),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ),
+    ];
+
+    #[test]
+    fn what_lambda_sets_is_all_it_takes() {
+        let config = config_from(set(&LAMBDA)).unwrap();
+        assert_eq!(config.region().unwrap().as_ref(), "eu-west-2");
+        assert_eq!(config.endpoint_url(), None);
+    }
+
+    #[test]
+    fn an_endpoint_can_be_given() {
+        let mut variables = LAMBDA.to_vec();
+        variables.push(("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"));
+        let config = config_from(set(&variables)).unwrap();
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:4566"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = config_from(set(&LAMBDA[..2])).unwrap_err();
+        assert_eq!(error, MissingVariable("AWS_SECRET_ACCESS_KEY"));
+    }
+
+    #[test]
+    fn credentials_do_not_show_in_debug_output() {
+        let config = config_from(set(&LAMBDA)).unwrap();
+        let provider = config.credentials_provider().unwrap();
+        let shown = format!("{config:?} {provider:?}");
+        assert!(!shown.contains("wJalrXUtnFEMI"));
+    }
+
+    fn service_error(status: u16, code: &str) -> SdkError<ErrorMetadata, HttpResponse> {
+        let status = StatusCode::try_from(status).unwrap();
+        SdkError::service_error(
+            ErrorMetadata::builder().code(code).build(),
+            HttpResponse::new(status, SdkBody::empty()),
+        )
+    }
+
+    #[test]
+    fn throttling_and_faults_of_the_service_heal_by_themselves() {
+        for (status, code) in [
+            (400, "ProvisionedThroughputExceededException"),
+            (400, "ThrottlingException"),
+            (429, "TooManyRequestsException"),
+            (500, "InternalServerError"),
+            (503, "SlowDown"),
+        ] {
+            assert!(is_transient(&service_error(status, code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_wrongly_does_not() {
+        for (status, code) in [
+            (400, "ValidationException"),
+            (400, "ResourceNotFoundException"),
+            (403, "AccessDenied"),
+            (404, "NoSuchBucket"),
+        ] {
+            assert!(!is_transient(&service_error(status, code)), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_reached_may_be_reached_later() {
+        let refused = ConnectorError::io("connection refused".into());
+        assert!(is_transient::<ErrorMetadata>(&SdkError::dispatch_failure(
+            refused
+        )));
+        assert!(is_transient::<ErrorMetadata>(&SdkError::timeout_error(
+            "too late"
+        )));
     }
 }

@@ -6,5 +6,7 @@ pub mod deadline;
 pub mod environment;
 pub mod logs;
 mod problem;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use problem::Problem;

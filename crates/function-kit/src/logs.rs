@@ -1,6 +1,6 @@
 //! Logs: one JSON object a line on the standard output, as CloudWatch Logs Insights reads them.
 
-use std::env;
+use std::{env, error::Error, fmt};
 
 use tracing::level_filters::LevelFilter;
 
@@ -18,6 +18,22 @@ pub fn init() {
         .init();
 }
 
+/// Shows an error and all its causes on one line: `S3 is unavailable: dispatch failure: connection refused`.
+#[derive(Clone, Copy, Debug)]
+pub struct Causes<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)?;
+        let mut error = self.0;
+        while let Some(cause) = error.source() {
+            write!(out, ": {cause}")?;
+            error = cause;
+        }
+        Ok(())
+    }
+}
+
 fn level(name: Option<&str>) -> LevelFilter {
     match name {
         Some(fatal) if fatal.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
@@ -28,7 +44,18 @@ fn level(name: Option<&str>) -> LevelFilter {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+
+    #[test]
+    fn an_error_is_shown_with_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no answer")]
+        struct NoAnswer(#[source] io::Error);
+        let error = NoAnswer(io::Error::other("reset"));
+        assert_eq!(Causes(&error).to_string(), "no answer: reset");
+    }
 
     #[test]
     fn the_levels_are_lambdas_own() {

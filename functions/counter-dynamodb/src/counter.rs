@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue},
 };
-use function_kit::aws;
+use function_kit::aws::{self, SdkConfig};
 use tokio::time::timeout;
 
 /// The item's only attribute besides its key.
@@ -36,7 +36,8 @@ pub(crate) enum Error {
 }
 
 impl Counter {
-    pub(crate) fn new(client: Client, table: String) -> Self {
+    pub(crate) fn new(config: &SdkConfig, table: String) -> Self {
+        let client = Client::new(config);
         Self { client, table }
     }
 
@@ -72,5 +73,135 @@ impl Counter {
             .attributes()
             .and_then(|attributes| attributes.get(HITS)?.as_n().ok()?.parse().ok())
             .ok_or(Error::NotANumber)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! A table in an emulator of its own.
+
+    use std::path::Path;
+
+    use function_kit::environment::MissingVariable;
+    use ministack::{Ministack, find_program};
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) struct EmulatedTable {
+        pub(crate) counter: Counter,
+        pub(crate) emulator: Ministack,
+    }
+
+    pub(crate) async fn emulated_table() -> EmulatedTable {
+        let program = find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        EmulatedTable::within(Ministack::start(&program).await.unwrap()).await
+    }
+
+    impl EmulatedTable {
+        /// In an emulator that has its state back after a suspension.
+        pub(crate) async fn durable() -> Self {
+            let program = find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+            Self::within(Ministack::start_durable(&program).await.unwrap()).await
+        }
+
+        async fn within(emulator: Ministack) -> Self {
+            let template = json!({
+                "Resources": { "Table": {
+                    "Type": "AWS::DynamoDB::Table",
+                    "Properties": {
+                        "BillingMode": "PAY_PER_REQUEST",
+                        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "N" }],
+                        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                    },
+                }},
+                "Outputs": { "Table": { "Value": { "Ref": "Table" } } },
+            });
+            let outputs = emulator.deploy("counter", &template).await.unwrap();
+            let counter = counter(&emulator, &outputs["Table"]);
+            Self { counter, emulator }
+        }
+
+        /// A counter of another execution environment.
+        pub(crate) fn another(&self) -> Counter {
+            counter(&self.emulator, &self.counter.table)
+        }
+
+        /// Makes the count something that is no number.
+        pub(crate) async fn put(&self, hits: &str) {
+            self.counter
+                .client
+                .put_item()
+                .table_name(&self.counter.table)
+                .item("id", AttributeValue::N("0".into()))
+                .item(HITS, AttributeValue::S(hits.into()))
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    fn counter(emulator: &Ministack, table: &str) -> Counter {
+        let variables = ministack::variables(emulator.endpoint());
+        let config = aws::config_from(|name| {
+            let variable = variables.iter().find(|(set, _)| *set == name);
+            variable
+                .map(|(_, value)| value.clone())
+                .ok_or(MissingVariable(name))
+        });
+        Counter::new(&config.unwrap(), table.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use super::{fixture::emulated_table, *};
+
+    const TIME: Duration = Duration::from_millis(4500);
+
+    #[tokio::test]
+    async fn hits_are_counted_from_one() {
+        let table = emulated_table().await;
+        table.counter.open_connection().await;
+        for expected in 1..=3 {
+            assert_eq!(table.counter.hit(TIME).await.unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn hits_at_the_same_time_are_counted_exactly() {
+        let table = emulated_table().await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let counter = Arc::new(table.another());
+            tasks.spawn(async move {
+                let mut hits = Vec::new();
+                for _ in 0..10 {
+                    hits.push(counter.hit(TIME).await.unwrap());
+                }
+                hits
+            });
+        }
+        let hits: Vec<u64> = tasks.join_all().await.into_iter().flatten().collect();
+        let expected: BTreeSet<u64> = (1..=640).collect();
+        assert_eq!(hits.len(), 640);
+        assert_eq!(hits.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_count_that_is_no_number_is_refused() {
+        let table = emulated_table().await;
+        table.put("many").await;
+        let error = table.counter.hit(TIME).await.unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn no_time_left_is_unavailable() {
+        let table = emulated_table().await;
+        let error = table.counter.hit(Duration::ZERO).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(None)), "{error:?}");
     }
 }

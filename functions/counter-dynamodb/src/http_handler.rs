@@ -2,8 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use aws_sdk_dynamodb::error::DisplayErrorContext;
-use function_kit::{Problem, deadline};
+use function_kit::{Problem, deadline, logs::Causes};
 use lambda_http::{
     Body, Request, Response,
     http::{
@@ -40,7 +39,7 @@ fn count(hits: u64) -> Response<Body> {
 }
 
 fn problem(error: Error) -> Problem {
-    error!(error = %DisplayErrorContext(&error), "the hit got no number");
+    error!(error = %Causes(&error), "the hit got no number");
     match error {
         Error::Unavailable(_) => Problem::unavailable(
             "The counter cannot be reached just now.",
@@ -48,6 +47,103 @@ fn problem(error: Error) -> Problem {
         ),
         Error::Refused(_) | Error::NotANumber => {
             Problem::internal("The counter cannot count this hit.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use function_kit::testing::{answer, damaged, header, recorded_events};
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::{Config, TestRunner},
+    };
+    use serde_json::Value;
+
+    use super::*;
+    use crate::counter::fixture::{EmulatedTable, emulated_table};
+
+    async fn get(table: &EmulatedTable) -> Value {
+        let events = recorded_events("counter-dynamodb").unwrap();
+        answer(&events["http-api.json"], |request| {
+            handle(&table.counter, request)
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_recorded_event_is_answered() {
+        let table = emulated_table().await;
+        let mut counted = 0;
+        for (file, event) in recorded_events("counter-dynamodb").unwrap() {
+            let answer = answer(&event, |request| handle(&table.counter, request))
+                .await
+                .unwrap();
+            assert_eq!(header(&answer, "cache-control"), Some("no-store"), "{file}");
+            if file.starts_with("post-") || file.starts_with("head-") {
+                assert_eq!(answer["statusCode"], 405, "{file}");
+                assert_eq!(header(&answer, "allow"), Some("GET"), "{file}");
+            } else {
+                counted += 1;
+                assert_eq!(answer["statusCode"], 200, "{file}");
+                assert_eq!(answer["body"], counted.to_string(), "{file}");
+                assert_eq!(
+                    header(&answer, "content-type"),
+                    Some("text/plain"),
+                    "{file}"
+                );
+            }
+        }
+        assert!(counted >= 4);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_counted_is_a_problem_without_its_cause() {
+        let table = emulated_table().await;
+        table.put("many").await;
+        let answer = get(&table).await;
+        assert_eq!(answer["statusCode"], 500);
+        assert_eq!(
+            header(&answer, "content-type"),
+            Some("application/problem+json")
+        );
+        let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(problem["status"], 500);
+        assert_eq!(problem["title"], "Internal Server Error");
+        assert_eq!(problem["detail"], "The counter cannot count this hit.");
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_is_down_is_a_503_until_it_is_back() {
+        let mut table = EmulatedTable::durable().await;
+        assert_eq!(get(&table).await["body"], "1");
+
+        table.emulator.suspend().await.unwrap();
+        let answer = get(&table).await;
+        assert_eq!(answer["statusCode"], 503);
+        assert_eq!(header(&answer, "retry-after"), Some("1"));
+
+        table.emulator.resume().await.unwrap();
+        assert_eq!(get(&table).await["body"], "2");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_event_is_an_answer_or_an_error() {
+        let table = emulated_table().await;
+        let events = recorded_events("counter-dynamodb").unwrap();
+        let events = damaged(events.into_values().collect());
+        let mut runner = TestRunner::new(Config::default());
+        for _ in 0..512 {
+            let event = events.new_tree(&mut runner).unwrap().current();
+            if let Ok(answer) = answer(&event, |request| handle(&table.counter, request)).await {
+                let status = answer["statusCode"].as_u64();
+                assert!(
+                    matches!(status, Some(200 | 405)),
+                    "{status:?}: {}",
+                    String::from_utf8_lossy(&event)
+                );
+            }
         }
     }
 }

@@ -3,7 +3,6 @@
 mod counter;
 mod http_handler;
 
-use aws_sdk_dynamodb::Client;
 use function_kit::{aws, environment::variable, logs};
 use lambda_http::{Error, run, service_fn};
 
@@ -12,7 +11,7 @@ use crate::counter::Counter;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let counter = Counter::new(Client::new(&aws::config()?), variable("TABLE_NAME")?);
+    let counter = Counter::new(&aws::config()?, variable("TABLE_NAME")?);
     counter.open_connection().await;
     run(service_fn(|request| {
         http_handler::handle(&counter, request)

@@ -7,11 +7,12 @@ use std::{
 
 use aws_sdk_s3::{
     Client,
+    config::Builder,
     error::{BoxError, ProvideErrorMetadata, SdkError},
     operation::{get_object::GetObjectError, put_object::PutObjectError},
     primitives::ByteStream,
 };
-use function_kit::aws;
+use function_kit::aws::{self, SdkConfig};
 use tokio::time::{sleep, timeout};
 
 use crate::contention::Contention;
@@ -56,9 +57,13 @@ pub(crate) enum Error {
 }
 
 impl Counter {
-    pub(crate) fn new(client: Client, bucket: String) -> Self {
+    pub(crate) fn new(config: &SdkConfig, bucket: String) -> Self {
+        let config = Builder::from(config)
+            // An endpoint of one's own has no host name for every bucket.
+            .force_path_style(config.endpoint_url().is_some())
+            .build();
         Self {
-            client,
+            client: Client::from_conf(config),
             bucket,
             seen: Mutex::default(),
             contention: Mutex::default(),

@@ -2,8 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use aws_sdk_s3::error::DisplayErrorContext;
-use function_kit::{Problem, deadline};
+use function_kit::{Problem, deadline, logs::Causes};
 use lambda_http::{
     Body, Request, Response,
     http::{
@@ -40,7 +39,7 @@ fn count(hits: u64) -> Response<Body> {
 }
 
 fn problem(error: Error) -> Problem {
-    error!(error = %DisplayErrorContext(&error), "the hit got no number");
+    error!(error = %Causes(&error), "the hit got no number");
     match error {
         Error::Unavailable(_) | Error::OutOfTime => Problem::unavailable(
             "The counter cannot be reached just now.",

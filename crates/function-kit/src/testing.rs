@@ -1,0 +1,146 @@
+//! Events for the tests of a function, and their way through `lambda_http` into the handler and back.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fs,
+    future::poll_fn,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    pin::pin,
+    task::Poll,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use lambda_http::{
+    Adapter, Body, Context, LambdaEvent, Request, Response, Service, request::LambdaRequest,
+    service_fn,
+};
+use proptest::{
+    collection::{btree_map, vec},
+    prelude::*,
+    sample::Index,
+};
+use serde_json::Value;
+
+/// As in the template.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The recorded events of a function, `events/<function>/*.json`, by file name.
+///
+/// # Errors
+///
+/// When the directory or one of its files cannot be read.
+pub fn recorded_events(function: &str) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    fs::read_dir(directory.join(function))?
+        .map(|entry| {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            Ok((name, fs::read(entry.path())?))
+        })
+        .collect()
+}
+
+/// What the runtime would answer the event with: the front door's own response format, or a description of the error.
+///
+/// As in the runtime, an event that cannot be understood does not reach the handler, and a panic is an error.
+///
+/// # Errors
+///
+/// When the invocation would end with a function error.
+pub async fn answer<H, F>(event: &[u8], handler: H) -> Result<Value, String>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
+{
+    let event: LambdaRequest = serde_json::from_slice(event).map_err(|error| error.to_string())?;
+    let end = SystemTime::now() + FUNCTION_TIMEOUT;
+    let mut context = Context::default();
+    context.deadline = end
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |end| end.as_millis() as u64);
+
+    let mut adapter = Adapter::from(service_fn(handler));
+    let mut invocation = pin!(async { adapter.call(LambdaEvent::new(event, context)).await });
+    let outcome = poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| invocation.as_mut().poll(context)))
+            .map_or(Poll::Ready(None), |poll| poll.map(Some))
+    });
+    match outcome.await {
+        Some(Ok(response)) => serde_json::to_value(response).map_err(|error| error.to_string()),
+        None => Err("panicked".to_owned()),
+    }
+}
+
+/// The value of a response header, wherever the front door's format has it.
+pub fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
+    answer["headers"][name]
+        .as_str()
+        .or_else(|| answer["multiValueHeaders"][name][0].as_str())
+}
+
+/// Events as they should not be: cut short, with bytes or values replaced, or any other JSON.
+pub fn damaged(events: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    let event = (0..events.len()).prop_map(move |index| events[index].clone());
+    prop_oneof![
+        (event.clone(), any::<Index>()).prop_map(|(mut event, at)| {
+            event.truncate(at.index(event.len()));
+            event
+        }),
+        (event.clone(), vec((any::<Index>(), any::<u8>()), 1..8)).prop_map(
+            |(mut event, changes)| {
+                for (at, byte) in changes {
+                    let at = at.index(event.len());
+                    event[at] = byte;
+                }
+                event
+            }
+        ),
+        (event, any::<Index>(), json()).prop_map(|(event, at, value)| {
+            let mut event = serde_json::from_slice(&event).unwrap_or_default();
+            let mut places = Vec::new();
+            leaves(&event, String::new(), &mut places);
+            if let Some(place) = event.pointer_mut(&places[at.index(places.len())]) {
+                *place = value;
+            }
+            event.to_string().into_bytes()
+        }),
+        json().prop_map(|value| value.to_string().into_bytes()),
+    ]
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|members| members.into_iter().collect::<Value>()),
+        ]
+    })
+}
+
+/// The JSON pointers (RFC 6901) of all values that hold no others.
+fn leaves(value: &Value, at: String, places: &mut Vec<String>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                leaves(member, format!("{at}/{name}"), places);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, format!("{at}/{index}"), places);
+            }
+        }
+        _ => places.push(at),
+    }
+}
