@@ -1,1 +1,16 @@
-//! Placeholder.
+//! `template.yaml` run locally.
+//!
+//! [`Stack::start`] reads the SAM template that is deployed, starts the emulator, has its CloudFormation make the tables,
+//! buckets and queues with the template's own properties, and serves the functions with [`local_lambda`].
+
+mod error;
+mod meter;
+mod runtime;
+mod service;
+mod stack;
+mod template;
+
+pub use error::Error;
+pub use meter::ApiCall;
+pub use stack::{Metered, Settings, Stack};
+pub use template::{Architecture, ServedFunction};

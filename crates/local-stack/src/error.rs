@@ -1,0 +1,63 @@
+//! Why a stack can't be had, in one line each.
+
+use std::{io, path::PathBuf};
+
+/// Why a stack can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The template is wrong, or asks for what can't be done locally.
+    #[error("{}:{line}: {message}", template.display())]
+    Template {
+        /// The template.
+        template: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// The template can't be read.
+    #[error("{} can't be read: {cause}", template.display())]
+    Unreadable {
+        /// The template.
+        template: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A value is given to a parameter that the template does not have.
+    #[error("{} has no parameter {parameter}; it has {}", template.display(), list(known))]
+    NoSuchParameter {
+        /// The template.
+        template: PathBuf,
+        /// The parameter's name.
+        parameter: String,
+        /// The parameters there are.
+        known: Vec<String>,
+    },
+    /// Somebody else listens on the port.
+    #[error("port {0} is taken: stop what uses it, or choose another")]
+    PortTaken(u16),
+    /// The port can't be listened on.
+    #[error("127.0.0.1:{port} can't be listened on: {cause}")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The emulator is missing, ended, or could not make a resource.
+    #[error(transparent)]
+    Ministack(#[from] ministack::Error),
+    /// The functions can't be hosted.
+    #[error(transparent)]
+    Host(#[from] local_lambda::Error),
+    /// The routes contradict each other.
+    #[error(transparent)]
+    FrontDoor(#[from] local_lambda::FrontDoorError),
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
+}

@@ -1,0 +1,168 @@
+//! A running stack: the emulator with the template's resources, and the template's functions behind their front doors.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use local_lambda::{FrontDoors, Function, Host, HostSettings};
+use ministack::Ministack;
+
+use crate::{
+    ApiCall, Error, ServedFunction,
+    meter::Meter,
+    service::{Service, listen},
+    template::{STACK_NAME, Template},
+};
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The SAM template.
+    pub template: PathBuf,
+    /// Values for its parameters, in place of their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// The port of 127.0.0.1 to serve on; 0 is a free one.
+    pub port: u16,
+    /// How functions are hosted.
+    pub host: HostSettings,
+    /// The ministack program: see [`ministack::find_program`].
+    pub ministack: PathBuf,
+    /// Whether the emulator keeps its state over a pause, at a price: see [`Ministack::start_durable`].
+    pub durable: bool,
+}
+
+/// A running stack.
+///
+/// It runs on the Tokio runtime it was started on. [`stop`](Self::stop) ends it; so does the end of that runtime.
+#[derive(Debug)]
+pub struct Stack {
+    // Before the emulator: whoever calls it ends first.
+    service: Service,
+    ministack: Ministack,
+    served: Vec<ServedFunction>,
+    functions: Vec<Function>,
+    host: HostSettings,
+}
+
+impl Stack {
+    /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
+    pub async fn start(settings: Settings) -> Result<Self, Error> {
+        let template = Template::load(&settings.template, &settings.parameters)?;
+        let listener = listen(settings.port).await?;
+        let ministack = match settings.durable {
+            true => Ministack::start_durable(&settings.ministack).await?,
+            false => Ministack::start(&settings.ministack).await?,
+        };
+        let outputs = match template.to_cloudformation() {
+            Some(resources) => ministack.deploy(STACK_NAME, &resources).await?,
+            None => BTreeMap::new(),
+        };
+        let functions =
+            template.functions(&outputs, &ministack::variables(ministack.endpoint()))?;
+        let served: Vec<ServedFunction> = template
+            .definitions
+            .into_iter()
+            .map(|definition| definition.served)
+            .collect();
+        let host = Host::new(functions.clone(), settings.host.clone())?;
+        Ok(Self {
+            service: Service::open(listener, host, doors(&served)).await?,
+            ministack,
+            served,
+            functions,
+            host: settings.host,
+        })
+    }
+
+    /// Where everything is served: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.service.url()
+    }
+
+    /// The functions, in the template's order.
+    pub fn functions(&self) -> &[ServedFunction] {
+        &self.served
+    }
+
+    /// The host of the functions.
+    pub fn host(&self) -> &Host {
+        self.service.host()
+    }
+
+    /// The emulator.
+    pub fn ministack(&mut self) -> &mut Ministack {
+        &mut self.ministack
+    }
+
+    /// The same functions once more, on a port of their own, with their calls to the emulator counted. No reports are
+    /// made of them: counting takes time.
+    pub async fn metered(&self) -> Result<Metered, Error> {
+        let listener = listen(0).await?;
+        let meter = Meter::start(self.ministack.endpoint())
+            .await
+            .map_err(|cause| Error::Listen { port: 0, cause })?;
+        let mut functions = self.functions.clone();
+        for function in &mut functions {
+            for (name, value) in ministack::variables(meter.endpoint()) {
+                function.environment.insert(name.to_owned(), value);
+            }
+        }
+        let settings = HostSettings {
+            on_report: None,
+            ..self.host.clone()
+        };
+        let host = Host::new(functions, settings)?;
+        Ok(Metered {
+            service: Service::open(listener, host, doors(&self.served)).await?,
+            meter,
+        })
+    }
+
+    /// Ends everything: first the doors, then the environments, then the emulator.
+    pub async fn stop(self) -> Result<(), Error> {
+        self.service.close().await?;
+        self.ministack.stop().await?;
+        Ok(())
+    }
+}
+
+/// A stack's functions with their calls to the emulator counted.
+#[derive(Debug)]
+pub struct Metered {
+    service: Service,
+    meter: Meter,
+}
+
+impl Metered {
+    /// Where everything is served: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.service.url()
+    }
+
+    /// The host of the functions.
+    pub fn host(&self) -> &Host {
+        self.service.host()
+    }
+
+    /// The calls so far, of all functions together. Failed attempts count, as they do on the bill.
+    pub fn calls(&self) -> BTreeMap<ApiCall, u64> {
+        self.meter.calls()
+    }
+
+    /// Ends the doors and the environments.
+    pub async fn stop(self) -> Result<(), Error> {
+        self.service.close().await
+    }
+}
+
+fn doors(functions: &[ServedFunction]) -> FrontDoors {
+    FrontDoors {
+        routes: functions
+            .iter()
+            .flat_map(|function| function.routes.clone())
+            .collect(),
+        function_urls: functions
+            .iter()
+            .filter(|function| function.function_url)
+            .map(|function| function.name.clone())
+            .collect(),
+    }
+}

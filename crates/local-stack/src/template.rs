@@ -1,0 +1,394 @@
+//! The SAM template: what of it is served locally, with its parameters, conditions and intrinsic functions evaluated.
+
+mod conditions;
+mod events;
+mod function;
+mod globals;
+mod intrinsics;
+mod parameters;
+mod resources;
+mod value;
+mod yaml;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use local_lambda::Function;
+
+use serde_json::json;
+
+use self::function::Definition;
+pub use self::function::{Architecture, ServedFunction};
+pub(crate) use self::intrinsics::STACK_NAME;
+use self::{
+    intrinsics::{Local, Scope},
+    resources::Resource,
+    value::{Fault, Node},
+};
+use crate::Error;
+
+/// A template, evaluated but for what only the emulator knows.
+#[derive(Debug)]
+pub(crate) struct Template {
+    path: PathBuf,
+    /// In the template's order.
+    pub(crate) definitions: Vec<Definition>,
+    /// The resources that the emulator makes, as CloudFormation wants them.
+    state: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Template {
+    /// Reads a template. `given` are values for its parameters.
+    pub(crate) fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|cause| Error::Unreadable {
+            template: path.to_owned(),
+            cause,
+        })?;
+        let root = yaml::parse(&text).map_err(|fault| error(path, fault))?;
+        let parameters = root.get("Parameters").map_or(&[][..], Node::entries);
+        let is_parameter = |name: &String| parameters.iter().any(|(known, _)| known == name);
+        if let Some(unknown) = given.keys().find(|name| !is_parameter(name)) {
+            return Err(Error::NoSuchParameter {
+                template: path.to_owned(),
+                parameter: unknown.clone(),
+                known: parameters.iter().map(|(name, _)| name.clone()).collect(),
+            });
+        }
+        Self::evaluate(path, &root, given).map_err(|fault| error(path, fault))
+    }
+
+    fn evaluate(path: &Path, root: &Node, given: &BTreeMap<String, String>) -> Result<Self, Fault> {
+        if let Some(transform) = root.get("Transform")
+            && transform.as_str() != Some("AWS::Serverless-2016-10-31")
+        {
+            return Err(transform
+                .fault("only the transform AWS::Serverless-2016-10-31 is supported locally"));
+        }
+        let mut scope = Scope {
+            parameters: parameters::values(root.get("Parameters"), given)?,
+            ..Scope::default()
+        };
+        scope.conditions = conditions::values(root.get("Conditions"), &scope)?;
+        let resources = resources::read(root)?;
+        scope.resources = locals(&resources, &scope)?;
+
+        let directory = path.parent().unwrap_or(Path::new(""));
+        let mut definitions = Vec::new();
+        let mut state = serde_json::Map::new();
+        for resource in resources {
+            match scope.resources.get(resource.id) {
+                Some(Local::Function(name)) => {
+                    definitions.push(Definition::read(&resource, name, &scope, directory)?);
+                }
+                Some(Local::State) => {
+                    state.insert(resource.id.to_owned(), resource.to_cloudformation(&scope)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            definitions,
+            state,
+        })
+    }
+
+    /// What the emulator's CloudFormation has to make, and to evaluate: [`functions`](Self::functions) needs its
+    /// outputs. `None` if there is nothing to make.
+    pub(crate) fn to_cloudformation(&self) -> Option<serde_json::Value> {
+        if self.state.is_empty() {
+            return None;
+        }
+        let outputs: serde_json::Map<_, _> = self
+            .definitions
+            .iter()
+            .flat_map(Definition::outputs)
+            .map(|(key, node)| (key, json!({ "Value": node.to_json() })))
+            .collect();
+        Some(json!({ "Resources": self.state, "Outputs": outputs }))
+    }
+
+    /// The functions as a host takes them, with what the emulator's CloudFormation put out.
+    ///
+    /// `access` are the variables that lead to the emulator: they count more than the template's.
+    pub(crate) fn functions(
+        &self,
+        outputs: &BTreeMap<String, String>,
+        access: &[(&'static str, String)],
+    ) -> Result<Vec<Function>, Error> {
+        self.definitions
+            .iter()
+            .map(|definition| definition.function(outputs, access))
+            .collect::<Result<_, _>>()
+            .map_err(|fault| error(&self.path, fault))
+    }
+}
+
+fn error(template: &Path, fault: Fault) -> Error {
+    Error::Template {
+        template: template.to_owned(),
+        line: fault.line,
+        message: fault.message,
+    }
+}
+
+/// What each resource is locally.
+fn locals(resources: &[Resource<'_>], scope: &Scope) -> Result<BTreeMap<String, Local>, Fault> {
+    let mut locals = BTreeMap::new();
+    let mut functions = BTreeMap::new();
+    for resource in resources {
+        let local = resource.local(scope)?;
+        if let Local::Function(name) = &local
+            && let Some(other) = functions.insert(name.clone(), resource.id)
+        {
+            return Err(resource.node.fault(format!(
+                "{} and {other} are both called {name}, after their CodeUri",
+                resource.id
+            )));
+        }
+        locals.insert(resource.id.to_owned(), local);
+    }
+    Ok(locals)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A directory with a template and packages for these functions.
+    fn directory(template: &str, functions: &[&str]) -> TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("template.yaml"), template).unwrap();
+        for function in functions {
+            let package = directory.path().join("target/lambda").join(function);
+            std::fs::create_dir_all(&package).unwrap();
+            std::fs::write(package.join("bootstrap"), "").unwrap();
+        }
+        directory
+    }
+
+    fn load(directory: &TempDir, given: &[(&str, &str)]) -> Result<Template, Error> {
+        let given = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Template::load(&directory.path().join("template.yaml"), &given.collect())
+    }
+
+    /// The error's text, from the template's name on.
+    fn failure(template: &str, given: &[(&str, &str)]) -> String {
+        let directory = directory(template, &["one"]);
+        let error = load(&directory, given).unwrap_err().to_string();
+        let name = error.find("template.yaml").unwrap();
+        assert!(!error.contains('\n'), "{error}");
+        error[name..].to_owned()
+    }
+
+    const SMALL: &str = "
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: {Type: String, Default: test}
+Conditions:
+  Live: !Equals [!Ref Stage, live]
+Globals:
+  Function:
+    Runtime: provided.al2023
+    Environment: {Variables: {STAGE: !Ref Stage, SIZE: 7}}
+Resources:
+  One:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/lambda/one/
+      Environment:
+        Variables:
+          TABLE_NAME: !Ref Table
+          QUEUES: !Sub '${Queue.Arn},${Stage}'
+          EXTRA: !If [Live, !Ref Extra, none]
+  Extra:
+    Type: AWS::S3::Bucket
+    Condition: Live
+  Table:
+    Type: AWS::DynamoDB::Table
+    DependsOn: [Queue, Extra]
+    Properties: {TableName: !Sub '${Stage}-hits'}
+  Queue:
+    Type: AWS::SQS::Queue
+";
+
+    #[test]
+    fn the_template_of_this_repository_is_understood() {
+        let directory = directory(
+            include_str!("../../../template.yaml"),
+            &["empty", "counter-dynamodb", "counter-s3"],
+        );
+        let template = load(
+            &directory,
+            &[("Architecture", "arm64"), ("MemorySize", "256")],
+        )
+        .unwrap();
+        let served = |index: usize| &template.definitions[index].served;
+        assert_eq!(
+            [0, 1, 2].map(|index| served(index).name.as_str()),
+            ["empty", "counter-dynamodb", "counter-s3"]
+        );
+        let counter = served(1);
+        assert_eq!(counter.logical_id, "CounterDynamodb");
+        assert_eq!(counter.architecture, Architecture::Arm64);
+        assert_eq!(counter.memory_mb, 256);
+        assert_eq!(counter.timeout.as_secs(), 5);
+        assert_eq!(counter.routes[0].key(), "ANY /dynamodb/hits");
+        assert!(counter.function_url && !served(0).function_url);
+        assert_eq!(
+            counter.directory,
+            directory.path().join("target/lambda/counter-dynamodb")
+        );
+    }
+
+    #[test]
+    fn the_emulator_gets_the_state_and_what_hangs_on_it() {
+        let directory = directory(SMALL, &["one"]);
+        let resources = |stage| {
+            let template = load(&directory, &[("Stage", stage)]).unwrap();
+            template.to_cloudformation().unwrap()
+        };
+        assert_eq!(
+            resources("test"),
+            json!({
+                "Resources": {
+                    "Table": {
+                        "Type": "AWS::DynamoDB::Table",
+                        "Properties": { "TableName": "test-hits" },
+                        "DependsOn": ["Queue"],
+                    },
+                    "Queue": { "Type": "AWS::SQS::Queue", "Properties": {} },
+                },
+                "Outputs": {
+                    "OneVariable2": { "Value": { "Ref": "Table" } },
+                    "OneVariable3": { "Value": { "Fn::Join": [
+                        "",
+                        ["", { "Fn::GetAtt": ["Queue", "Arn"] }, ",", "test", ""],
+                    ] } },
+                },
+            })
+        );
+        assert_eq!(
+            resources("live")["Resources"]["Extra"]["Type"],
+            "AWS::S3::Bucket"
+        );
+    }
+
+    #[test]
+    fn a_function_gets_its_variables_and_those_that_lead_to_the_emulator() {
+        let directory = directory(SMALL, &["one"]);
+        let template = load(&directory, &[]).unwrap();
+        let outputs = BTreeMap::from([
+            ("OneVariable2".to_owned(), "local-Table-1".to_owned()),
+            ("OneVariable3".to_owned(), "arn,test".to_owned()),
+        ]);
+        let access = [
+            ("AWS_REGION", "eu-west-2".to_owned()),
+            ("SIZE", "0".to_owned()),
+        ];
+        let functions = template.functions(&outputs, &access).unwrap();
+        let variable = |name: &str| functions[0].environment[name].as_str();
+        assert_eq!(variable("STAGE"), "test");
+        assert_eq!(variable("SIZE"), "0");
+        assert_eq!(variable("TABLE_NAME"), "local-Table-1");
+        assert_eq!(variable("QUEUES"), "arn,test");
+        assert_eq!(variable("EXTRA"), "none");
+        assert_eq!(variable("AWS_REGION"), "eu-west-2");
+        assert_eq!(functions[0].timeout.as_secs(), 3);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let with = |from: &str, to: &str| {
+            assert!(SMALL.contains(from), "{from}");
+            failure(&SMALL.replace(from, to), &[])
+        };
+        for (from, to, expected) in [
+            (
+                "!Ref Table",
+                "!Ref Tabel",
+                "18: there is no parameter or resource Tabel",
+            ),
+            (
+                "!Ref Table",
+                "!Select [0, [a]]",
+                "18: Fn::Select is not supported locally",
+            ),
+            (
+                "!Ref Table",
+                "[a]",
+                "18: variable TABLE_NAME is not a string",
+            ),
+            (
+                "provided.al2023",
+                "cobol85",
+                "9: runtime cobol85 is not supported locally",
+            ),
+            (
+                "target/lambda/one/",
+                "target/lambda/two/",
+                "15: target/lambda/two/bootstrap is missing: run `cargo lambda build --release`",
+            ),
+            (
+                "target/lambda/one/",
+                "target/lambda/one/\n      Timeout: 901",
+                "16: Timeout must be a whole number from 1 to 900",
+            ),
+            (
+                "target/lambda/one/",
+                "target/lambda/one/\n      Architectures: [z80]",
+                "16: Architectures must be [x86_64] or [arm64]",
+            ),
+            (
+                "      CodeUri: target/lambda/one/\n",
+                "",
+                "12: One has no CodeUri",
+            ),
+            (
+                "AWS::Serverless-2016-10-31",
+                "AWS::Include",
+                "2: only the transform AWS::Serverless-2016-10-31 is supported locally",
+            ),
+            (
+                "Condition: Live",
+                "Condition: Alive",
+                "23: there is no condition Alive",
+            ),
+            (
+                "Queue:\n    Type: AWS::SQS::Queue",
+                "Two:\n    Type: AWS::Serverless::Function\n    Properties: {CodeUri: other/one}",
+                "28: Two and One are both called one, after their CodeUri",
+            ),
+            (
+                "    Type: AWS::SQS::Queue",
+                "    Kind: x",
+                "28: resource Queue has no type",
+            ),
+        ] {
+            assert_eq!(with(from, to), format!("template.yaml:{expected}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_told_from_the_known_ones() {
+        assert_eq!(
+            failure(SMALL, &[("Stag", "live")]),
+            "template.yaml has no parameter Stag; it has Stage"
+        );
+    }
+
+    #[test]
+    fn a_missing_template_is_named() {
+        let error = Template::load(Path::new("/nowhere/template.yaml"), &BTreeMap::new());
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "/nowhere/template.yaml can't be read: No such file or directory (os error 2)"
+        );
+    }
+}
