@@ -1,9 +1,12 @@
-//! A host behind its front doors, on a port of 127.0.0.1.
+//! A host behind its front doors, on a port of the loopback addresses.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use local_lambda::{FrontDoorError, FrontDoors, Host};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::Error;
 
@@ -12,45 +15,71 @@ use crate::Error;
 pub(crate) struct Service {
     address: SocketAddr,
     host: Host,
-    close: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), FrontDoorError>>,
+    close: watch::Sender<()>,
+    serving: Vec<JoinHandle<Result<(), FrontDoorError>>>,
 }
 
-/// Listens on a port, or on a free one if it is 0.
-pub(crate) async fn listen(port: u16) -> Result<TcpListener, Error> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+/// Listens on a port of 127.0.0.1, or on a free one if it is 0.
+///
+/// A port that was asked for is also listened on at [::1], where the system has it: `cargo lambda invoke` calls there.
+pub(crate) async fn listen(port: u16) -> Result<Vec<TcpListener>, Error> {
+    let mut listeners = vec![bind(Ipv4Addr::LOCALHOST.into(), port).await?];
+    if port != 0 {
+        match bind(Ipv6Addr::LOCALHOST.into(), port).await {
+            Ok(listener) => listeners.push(listener),
+            Err(taken @ Error::PortTaken(_)) => return Err(taken),
+            Err(no_ipv6) => tracing::debug!(%no_ipv6, "served on 127.0.0.1 only"),
+        }
+    }
+    Ok(listeners)
+}
+
+async fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Error> {
+    TcpListener::bind((address, port))
         .await
         .map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::AddrInUse => Error::PortTaken(port),
+            ErrorKind::AddrInUse => Error::PortTaken(port),
             _ => Error::Listen { port, cause },
         })
 }
 
 impl Service {
-    /// Opens the doors.
+    /// Opens the doors on all of these, the first of which is the one told to others.
     pub(crate) async fn open(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         host: Host,
         doors: FrontDoors,
     ) -> Result<Self, Error> {
-        let address = listener
-            .local_addr()
+        let address = listeners
+            .first()
+            .ok_or_else(|| ErrorKind::NotFound.into())
+            .and_then(TcpListener::local_addr)
             .map_err(|cause| Error::Listen { port: 0, cause })?;
-        let (close, closed) = oneshot::channel();
-        // Closed when told to, and when nobody is left to tell it.
-        let until = async { drop(closed.await) };
-        let mut serving = Box::pin(local_lambda::serve(listener, host.clone(), doors, until));
-        // Routes are looked at before the first connection is waited for: if they can't be, we hear of it now.
-        tokio::select! {
-            biased;
-            served = &mut serving => served?,
-            () = std::future::ready(()) => {}
+        let close = watch::Sender::new(());
+        let mut serving = Vec::new();
+        for listener in listeners {
+            let mut closed = close.subscribe();
+            // Closed when told to, and when nobody is left to tell it.
+            let until = async move { drop(closed.changed().await) };
+            let mut served = Box::pin(local_lambda::serve(
+                listener,
+                host.clone(),
+                doors.clone(),
+                until,
+            ));
+            // Routes are looked at before the first connection is waited for: if they can't be, we hear of it now.
+            tokio::select! {
+                biased;
+                served = &mut served => served?,
+                () = std::future::ready(()) => {}
+            }
+            serving.push(tokio::spawn(served));
         }
         Ok(Self {
             address,
             host,
             close,
-            serving: tokio::spawn(serving),
+            serving,
         })
     }
 
@@ -65,9 +94,12 @@ impl Service {
     /// Closes the doors, lets open requests finish, and ends every environment.
     pub(crate) async fn close(self) -> Result<(), Error> {
         drop(self.close);
-        let served = self.serving.await;
+        let mut result = Ok(());
+        for served in self.serving {
+            // Whoever aborted or panicked the task: it serves no more, which is what was asked for.
+            result = result.and(served.await.unwrap_or(Ok(())));
+        }
         self.host.shutdown().await;
-        // Whoever aborted or panicked the task: it serves no more, which is what was asked for.
-        Ok(served.unwrap_or(Ok(()))?)
+        Ok(result?)
     }
 }

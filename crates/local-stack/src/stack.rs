@@ -19,7 +19,7 @@ pub struct Settings {
     pub template: PathBuf,
     /// Values for its parameters, in place of their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// The port of 127.0.0.1 to serve on; 0 is a free one.
+    /// The port of 127.0.0.1 (and of [::1], unless it is a free one) to serve on; 0 is a free one.
     pub port: u16,
     /// How functions are hosted.
     pub host: HostSettings,
@@ -46,7 +46,7 @@ impl Stack {
     /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let template = Template::load(&settings.template, &settings.parameters)?;
-        let listener = listen(settings.port).await?;
+        let listeners = listen(settings.port).await?;
         let ministack = match settings.durable {
             true => Ministack::start_durable(&settings.ministack).await?,
             false => Ministack::start(&settings.ministack).await?,
@@ -64,7 +64,7 @@ impl Stack {
             .collect();
         let host = Host::new(functions.clone(), settings.host.clone())?;
         Ok(Self {
-            service: Service::open(listener, host, doors(&served)).await?,
+            service: Service::open(listeners, host, doors(&served)).await?,
             ministack,
             served,
             functions,
@@ -95,7 +95,7 @@ impl Stack {
     /// The same functions once more, on a port of their own, with their calls to the emulator counted. No reports are
     /// made of them: counting takes time.
     pub async fn metered(&self) -> Result<Metered, Error> {
-        let listener = listen(0).await?;
+        let listeners = listen(0).await?;
         let meter = Meter::start(self.ministack.endpoint())
             .await
             .map_err(|cause| Error::Listen { port: 0, cause })?;
@@ -111,7 +111,7 @@ impl Stack {
         };
         let host = Host::new(functions, settings)?;
         Ok(Metered {
-            service: Service::open(listener, host, doors(&self.served)).await?,
+            service: Service::open(listeners, host, doors(&self.served)).await?,
             meter,
         })
     }
