@@ -1,6 +1,6 @@
 //! What can be asked for on the command line.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, builder::ValueParser};
 
@@ -18,10 +18,41 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve the template's functions on 127.0.0.1 until Ctrl-C
+    Up(Up),
     /// One request after the other on one connection
     Probe(Probe),
     /// Fixed work shared among connections, closed loop, best of the runs
     Burst(Burst),
+    /// Fresh environments of a function: init, first and warm invocation, memory, package size
+    Cold(Cold),
+    /// Every function of the template in one run
+    Compare(Compare),
+}
+
+/// What to serve.
+#[derive(Args, Debug)]
+pub struct Template {
+    /// The SAM template
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    pub template: PathBuf,
+    /// A value for a parameter of the template; may be given again for another
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What `latency up` is given.
+#[derive(Args, Debug)]
+pub struct Up {
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
+    /// Which port of 127.0.0.1; 0 for a free one
+    #[arg(long, default_value = "9000")]
+    pub port: u16,
+    /// Stop environments between invocations, as Lambda does
+    #[arg(long)]
+    pub freeze: bool,
 }
 
 /// What `latency probe` is given.
@@ -57,6 +88,61 @@ pub struct Burst {
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What `latency cold` is given.
+#[derive(Args, Debug)]
+pub struct Cold {
+    /// The function's name: the last part of its CodeUri
+    pub function: String,
+    /// How many fresh environments
+    #[arg(short = 'n', long, value_name = "N", default_value = "20")]
+    pub starts: NonZeroU64,
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What `latency compare` is given.
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// How many requests to each function, one after the other
+    // So many that p99.9 is one: see the module `warnings`.
+    #[arg(short = 'n', long, value_name = "N", default_value = "3000")]
+    pub requests: NonZeroU64,
+    /// How many fresh environments of each function
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub starts: NonZeroU64,
+    /// The directory for compare.md, compare.json, compare.csv and compare.svg
+    #[arg(long, value_name = "DIRECTORY", default_value = "out")]
+    pub out: PathBuf,
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Compare {
+    /// The files in the directory, which is made if it is missing.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn files(&self) -> Result<Exports, BadInput> {
+        std::fs::create_dir_all(&self.out)
+            .map_err(|error| BadInput(format!("{} can't be made: {error}", self.out.display())))?;
+        let file = |name: &str| Some(self.out.join(name));
+        Ok(Exports {
+            json: file("compare.json"),
+            csv: file("compare.csv"),
+            markdown: file("compare.md"),
+            svg: file("compare.svg"),
+        })
+    }
 }
 
 /// What every measuring command is given.
@@ -97,6 +183,12 @@ fn one_line(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let paragraph = text.split("\n\n").next().unwrap_or(text);
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "it has to be NAME=VALUE".to_owned())
 }
 
 fn duration() -> ValueParser {

@@ -2,16 +2,19 @@
 
 use std::{future::Future, io};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 
 /// A signal that asks this process to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Signal {
     /// Ctrl-C.
+    #[error("interrupted")]
     Interrupt,
     /// What `kill` sends.
+    #[error("terminated")]
     Terminate,
     /// The terminal is gone.
+    #[error("hung up")]
     Hangup,
 }
 
@@ -27,19 +30,47 @@ impl Signal {
     }
 }
 
-/// Waits for the work, or drops it at the first signal.
-///
-/// # Errors
-/// The operating system gives no signals.
-pub async fn or_interrupt<T>(work: impl Future<Output = T>) -> io::Result<Result<T, Signal>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(tokio::select! {
-        biased;
-        _ = interrupt.recv() => Err(Signal::Interrupt),
-        _ = terminate.recv() => Err(Signal::Terminate),
-        _ = hangup.recv() => Err(Signal::Hangup),
-        done = work => Ok(done),
-    })
+/// The signals of this process from now on. None gets lost between two pieces of work.
+pub struct Interrupts {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    hangup: unix::Signal,
+}
+
+impl Interrupts {
+    /// Listens. No signal ends the process by itself any more.
+    ///
+    /// # Errors
+    /// The operating system gives no signals.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            hangup: unix::signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next signal.
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hangup.recv() => Signal::Hangup,
+        }
+    }
+
+    /// Does the work, or drops it at a signal.
+    ///
+    /// # Errors
+    /// Those of the work, and the [`Signal`].
+    pub async fn during<T>(
+        &mut self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            biased;
+            signal = self.next() => Err(signal.into()),
+            done = work => done,
+        }
+    }
 }

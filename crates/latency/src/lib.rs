@@ -10,6 +10,7 @@ pub mod export;
 pub mod interrupt;
 pub mod load;
 pub mod output;
+pub mod package;
 pub mod published;
 pub mod results;
 pub mod statistics;
@@ -27,6 +28,4 @@ pub enum Ending {
     Done,
     /// Well, but requests failed.
     RequestsFailed,
-    /// At a signal, with everything stopped that had been started.
-    Interrupted(interrupt::Signal),
 }

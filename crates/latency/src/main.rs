@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use latency::{BadInput, Ending, cli, commands};
+use latency::{BadInput, Ending, cli, commands, interrupt::Signal};
 
 fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
@@ -22,8 +22,10 @@ fn main() -> ExitCode {
     match ending {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::RequestsFailed) => ExitCode::FAILURE,
-        Ok(Ending::Interrupted(signal)) => ExitCode::from(signal.exit_code()),
-        Err(error) => failed(&error),
+        Err(error) => match error.downcast_ref::<Signal>() {
+            Some(signal) => ExitCode::from(signal.exit_code()),
+            None => failed(&error),
+        },
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Serialize, Serializer};
 
-use crate::{load::Measurement, statistics::PERCENTILES};
+use crate::{
+    load::{Failures, Measurement},
+    statistics::PERCENTILES,
+};
 
 /// What a command found.
 #[derive(Clone, Debug)]
@@ -183,8 +186,7 @@ impl Row {
 
     /// Adds the count of failures and what they were.
     #[must_use]
-    pub fn failures(self, measurement: &Measurement) -> Self {
-        let failures = &measurement.failures;
+    pub fn failures(self, failures: &Failures) -> Self {
         let by_cause: BTreeMap<String, u64> = failures
             .by_cause()
             .into_iter()
@@ -200,9 +202,8 @@ impl Row {
 
     /// Adds when the failures were, in seconds since the start.
     #[must_use]
-    pub fn failures_by_second(self, measurement: &Measurement) -> Self {
-        let by_second = measurement
-            .failures
+    pub fn failures_by_second(self, failures: &Failures) -> Self {
+        let by_second = failures
             .by_second()
             .map(|(second, failure, count)| (format!("{failure} in second {second}"), count))
             .collect();

@@ -62,8 +62,8 @@ pub(super) async fn run(arguments: &Burst) -> anyhow::Result<Results> {
             )
             .latencies(run)
             .count("reconnects", "reconnects", run.reconnects)
-            .failures(run)
-            .failures_by_second(run)
+            .failures(&run.failures)
+            .failures_by_second(&run.failures)
     });
     Ok(Results {
         title: format!(

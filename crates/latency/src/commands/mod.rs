@@ -1,14 +1,18 @@
 //! The commands: each measures, and hands back what it found.
 
 mod burst;
+mod cold;
+mod compare;
 mod probe;
+mod stack;
+mod up;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     BadInput, Ending,
     cli::{Cli, Command, Common},
-    interrupt::or_interrupt,
+    interrupt::Interrupts,
     load::Target,
     output,
     results::Results,
@@ -17,26 +21,43 @@ use crate::{
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// Whatever kept the command from its end. [`BadInput`] is among them where the input was to blame.
+/// Whatever kept the command from its end: [`BadInput`] where the input was to blame, a
+/// [`Signal`](crate::interrupt::Signal) where there was one, once everything is stopped that had been started.
 pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
+    let mut interrupts = Interrupts::listen()?;
     match &cli.command {
-        Command::Probe(arguments) => measured(&arguments.common, probe::run(arguments)).await,
-        Command::Burst(arguments) => measured(&arguments.common, burst::run(arguments)).await,
+        Command::Up(arguments) => up::run(arguments, &mut interrupts).await,
+        Command::Probe(arguments) => {
+            arguments.common.exports.check()?;
+            let results = interrupts.during(probe::run(arguments)).await?;
+            tell(&results, &arguments.common)
+        }
+        Command::Burst(arguments) => {
+            arguments.common.exports.check()?;
+            let results = interrupts.during(burst::run(arguments)).await?;
+            tell(&results, &arguments.common)
+        }
+        Command::Cold(arguments) => {
+            arguments.common.exports.check()?;
+            let results = cold::run(arguments, &mut interrupts).await?;
+            tell(&results, &arguments.common)
+        }
+        Command::Compare(arguments) => {
+            arguments.common.exports.check()?;
+            let files = arguments.files()?;
+            let results = compare::run(arguments, &mut interrupts).await?;
+            let ending = tell(&results, &arguments.common)?;
+            files.write(&results)?;
+            output::written(files.paths());
+            Ok(ending)
+        }
     }
 }
 
-/// Waits for the results, shows them and writes them to files.
-async fn measured(
-    common: &Common,
-    command: impl Future<Output = anyhow::Result<Results>>,
-) -> anyhow::Result<Ending> {
-    common.exports.check()?;
-    let results = match or_interrupt(command).await? {
-        Ok(results) => results?,
-        Err(signal) => return Ok(Ending::Interrupted(signal)),
-    };
-    output::show(&results)?;
-    common.exports.write(&results)?;
+/// Shows the results and writes them to files.
+fn tell(results: &Results, common: &Common) -> anyhow::Result<Ending> {
+    output::show(results)?;
+    common.exports.write(results)?;
     if results.failures > 0 && !common.allow_failures {
         return Ok(Ending::RequestsFailed);
     }

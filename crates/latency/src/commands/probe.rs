@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         .count("requests", "requests", measurement.requests())
         .latencies(&measurement)
         .count("reconnects", "reconnects", measurement.reconnects)
-        .failures(&measurement);
+        .failures(&measurement.failures);
     Ok(Results {
         title: format!("latency probe {}", arguments.url),
         measured_at,

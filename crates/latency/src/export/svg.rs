@@ -11,7 +11,7 @@ const WIDTH: f64 = 800.0;
 /// Room for the names.
 const LEFT: f64 = 180.0;
 /// Room for the longest line's label.
-const RIGHT: f64 = 90.0;
+const RIGHT: f64 = 110.0;
 const TOP: f64 = 70.0;
 const ROW: f64 = 44.0;
 const BOTTOM: f64 = 70.0;
@@ -62,7 +62,7 @@ impl Exporter for Svg {
 <line x1="{p50:.1}" y1="{y:.1}" x2="{p999:.1}" y2="{y:.1}" stroke="#0969da" stroke-width="2"/>
 <line x1="{p50:.1}" y1="{y:.1}" x2="{p99:.1}" y2="{y:.1}" stroke="#54aeff" stroke-width="10"/>
 <circle cx="{p50:.1}" cy="{y:.1}" r="7" fill="#0969da"/>
-<text x="{label:.1}" y="{text_y:.1}">{shown:.2} ms</text>"##,
+<text x="{label:.1}" y="{text_y:.1}">p50 {shown:.2} ms</text>"##,
                 names = LEFT - 16.0,
                 name = escaped(&line.name),
                 text_y = y + 4.5,

@@ -3,10 +3,15 @@
 mod progress;
 mod table;
 
-use std::io::Write as _;
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 pub use progress::Progress;
 pub use table::rendered;
+
+use local_stack::ServedFunction;
 
 use crate::results::Results;
 
@@ -14,11 +19,43 @@ use crate::results::Results;
 ///
 /// # Errors
 /// The standard output is closed.
-pub fn show(results: &Results) -> std::io::Result<()> {
+pub fn show(results: &Results) -> io::Result<()> {
     let text = rendered(results, table::terminal_width());
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    io::stdout().lock().write_all(text.as_bytes())?;
     for warning in &results.warnings {
         eprintln!("warning: {warning}");
     }
     Ok(())
+}
+
+/// Says where the results were written to.
+pub fn written<'a>(files: impl Iterator<Item = &'a (impl AsRef<Path> + 'a)>) {
+    let files: Vec<_> = files
+        .map(|file| file.as_ref().display().to_string())
+        .collect();
+    eprintln!("written to {}", files.join(", "));
+}
+
+/// Says under which URLs functions are served.
+///
+/// # Errors
+/// The standard output is closed.
+pub fn served(url: &str, functions: &[ServedFunction]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for function in functions {
+        writeln!(out, "{}", function.name)?;
+        for route in &function.routes {
+            writeln!(out, "  {:<7} {url}{}", route.method, route.path)?;
+        }
+        if function.function_url {
+            writeln!(out, "  ANY     {url}/lambda-url/{}/", function.name)?;
+        }
+        writeln!(
+            out,
+            "  invoke  {url}/2015-03-31/functions/{}/invocations",
+            function.name
+        )?;
+    }
+    writeln!(out, "Ctrl-C ends it.")?;
+    out.flush()
 }

@@ -88,9 +88,9 @@ const STYLE: TableStyle = TableStyle::new()
 /// Room around a cell.
 const MARGIN: usize = 2;
 
-/// The unit goes below the name, so that numbers stand close together.
+/// One word below the other, so that numbers stand close together.
 fn heading(heading: &str) -> String {
-    heading.replacen(" (", "\n(", 1)
+    heading.replace(' ', "\n")
 }
 
 /// Groups of columns that fit into the width; each begins with the first column.

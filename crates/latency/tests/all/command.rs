@@ -3,12 +3,12 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use crate::server::{Behaviour, Server, refusing_address, secure_server};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
-struct Outcome {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -22,8 +22,8 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-async fn outcome(command: &mut Command) -> Outcome {
-    let output = tokio::time::timeout(Duration::from_secs(60), command.output())
+pub(crate) async fn outcome(child: Child) -> Outcome {
+    let output = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output())
         .await
         .expect("the command ends")
         .unwrap();
@@ -35,7 +35,7 @@ async fn outcome(command: &mut Command) -> Outcome {
 }
 
 async fn latency(arguments: &[&str]) -> Outcome {
-    outcome(&mut command(arguments)).await
+    outcome(command(arguments).spawn().unwrap()).await
 }
 
 fn assert_bad_input(outcome: &Outcome, part: &str) {
@@ -159,7 +159,9 @@ async fn every_format_is_written() {
             .arg("--export-csv")
             .arg(&csv_file)
             .arg("--export-markdown")
-            .arg(&markdown_file),
+            .arg(&markdown_file)
+            .spawn()
+            .unwrap(),
     )
     .await;
     assert_eq!(outcome.code, Some(1), "failures do not keep the files away");
@@ -208,11 +210,7 @@ async fn ctrl_c_ends_a_probe_with_exit_code_130() {
     .await
     .expect("the probe begins");
     signal(pid, "INT").await;
-    let output = tokio::time::timeout(Duration::from_secs(30), child.wait_with_output())
-        .await
-        .expect("the probe ends")
-        .unwrap();
-    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(outcome(child).await.code, Some(130));
 }
 
 #[tokio::test]
@@ -242,14 +240,15 @@ async fn a_certificate_of_this_machine_is_trusted_and_no_other() {
 }
 
 async fn probed_trusting(url: &str, certificate: &Path) -> Outcome {
-    outcome(command(&["probe", url, "-n", "5"]).env("SSL_CERT_FILE", certificate)).await
+    let mut command = command(&["probe", url, "-n", "5"]);
+    outcome(command.env("SSL_CERT_FILE", certificate).spawn().unwrap()).await
 }
 
-fn json(file: &Path) -> serde_json::Value {
+pub(crate) fn json(file: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-async fn signal(pid: u32, name: &str) {
+pub(crate) async fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .args([format!("-{name}"), pid.to_string()])
         .status()

@@ -9,3 +9,4 @@
 mod command;
 mod load;
 mod server;
+mod stack;

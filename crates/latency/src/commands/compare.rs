@@ -1,0 +1,444 @@
+//! `latency compare`: every function of the template that an HTTP API leads to, measured in one run.
+//!
+//! Whatever else the machine does hits all functions alike: they take turns in everything that is timed. Calls to AWS
+//! services are counted in a run of their own, so that counting disturbs no timing.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
+
+use local_lambda::{HostSettings, Report};
+use local_stack::{Architecture, ServedFunction, Stack};
+
+use super::{
+    stack::{ColdStarts, Reports, megabytes, path, with_stack},
+    target,
+};
+use crate::{
+    cli::Compare,
+    cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
+    interrupt::Interrupts,
+    load::{Failures, Measurement, Sequential, Target, Work, closed_loop, on_its_own_thread},
+    output::Progress,
+    published::{self, Published},
+    results::{Results, Row, Table},
+    warnings::{self, Warning},
+};
+
+/// Requests of one function before the next one's turn: short against the noise of a machine, long against the first
+/// request of a turn.
+const TURN: u64 = 50;
+
+/// Requests of each function before anything is timed.
+const WARM_UP: u64 = 100;
+
+/// Virtual users of the closed loop, and for how long in how many turns they call a function.
+const CONNECTIONS: usize = 8;
+const CLOSED_LOOP_TURN: Duration = Duration::from_millis(500);
+const CLOSED_LOOP_TURNS: u32 = 4;
+
+/// Invocations whose calls to AWS services are counted.
+const METERED: u64 = 50;
+
+/// A function, and what was found.
+struct Subject<'a> {
+    function: &'a ServedFunction,
+    path: &'a str,
+    target: Arc<Target>,
+    cold: ColdStarts,
+    sequential: Measurement,
+    closed_loop: Measurement,
+    reports: Vec<Report>,
+    metered: Measurement,
+    api_calls: BTreeMap<(String, String), f64>,
+}
+
+pub(super) async fn run(
+    arguments: &Compare,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Results> {
+    let (reports, on_report) = Reports::new();
+    let host = HostSettings {
+        on_report: Some(on_report),
+        ..HostSettings::default()
+    };
+    let template = &arguments.template;
+    let progress = Progress::spinner(&format!("starting {}", template.template.display()));
+    with_stack(template, 0, host, interrupts, async |stack| {
+        progress.finish();
+        let measured_at = SystemTime::now();
+        let subjects = measure(arguments, stack, reports).await?;
+        results(arguments, measured_at, &subjects)
+    })
+    .await
+}
+
+async fn measure<'a>(
+    arguments: &Compare,
+    stack: &'a Stack,
+    mut reports: Reports,
+) -> anyhow::Result<Vec<Subject<'a>>> {
+    let mut subjects = Vec::new();
+    for function in stack.functions() {
+        if let Some(path) = path(function) {
+            let url = format!("{}{path}", stack.url());
+            subjects.push(Subject {
+                function,
+                path,
+                target: target(&url, arguments.common.timeout).await?,
+                cold: ColdStarts::default(),
+                sequential: Measurement::default(),
+                closed_loop: Measurement::default(),
+                reports: Vec::new(),
+                metered: Measurement::default(),
+                api_calls: BTreeMap::new(),
+            });
+        }
+    }
+    anyhow::ensure!(
+        !subjects.is_empty(),
+        "{} has no function with a GET route without parameters",
+        arguments.template.template.display()
+    );
+    start_afresh(arguments, stack, &mut subjects, &mut reports).await?;
+    call_in_sequence(arguments, &mut subjects, &mut reports).await?;
+    call_in_closed_loop(&mut subjects).await?;
+    count_api_calls(arguments, stack, &mut subjects).await?;
+    Ok(subjects)
+}
+
+async fn start_afresh(
+    arguments: &Compare,
+    stack: &Stack,
+    subjects: &mut [Subject<'_>],
+    reports: &mut Reports,
+) -> anyhow::Result<()> {
+    let starts = arguments.starts.get();
+    let progress = Progress::bar(
+        "starting fresh environments",
+        starts * subjects.len() as u64,
+    );
+    for _ in 0..starts {
+        for subject in &mut *subjects {
+            subject
+                .cold
+                .add(stack, subject.function, &subject.target, reports)
+                .await?;
+            progress.advance();
+        }
+    }
+    progress.finish();
+    Ok(())
+}
+
+async fn call_in_sequence(
+    arguments: &Compare,
+    subjects: &mut [Subject<'_>],
+    reports: &mut Reports,
+) -> anyhow::Result<()> {
+    let requests = arguments.requests.get();
+    let functions = subjects.len() as u64;
+    let progress = Progress::bar(
+        "calling one after the other",
+        (WARM_UP + requests) * functions,
+    );
+    let warm_up = in_turns(subjects, WARM_UP, &progress).await?;
+    let answered = |measured: &[Measurement]| -> u64 {
+        measured.iter().map(|all| all.latencies.count()).sum()
+    };
+    reports.take(answered(&warm_up)).await;
+
+    let measured = in_turns(subjects, requests, &progress).await?;
+    progress.finish();
+    let mut reports = reports.take(answered(&measured)).await;
+    for (subject, measured) in subjects.iter_mut().zip(measured) {
+        subject.sequential = measured;
+        let (its, others) = reports
+            .into_iter()
+            .partition(|report| report.function == subject.function.name);
+        (subject.reports, reports) = (its, others);
+    }
+    Ok(())
+}
+
+/// Sends `requests` requests to each function, one after the other, by turns.
+async fn in_turns(
+    subjects: &[Subject<'_>],
+    requests: u64,
+    progress: &Progress,
+) -> std::io::Result<Vec<Measurement>> {
+    let targets: Vec<_> = subjects
+        .iter()
+        .map(|subject| subject.target.clone())
+        .collect();
+    let bar = progress.clone();
+    on_its_own_thread(move || async move {
+        let mut sequences: Vec<_> = targets
+            .into_iter()
+            .map(|target| (Sequential::new(target), Measurement::default()))
+            .collect();
+        let mut left = requests;
+        while left > 0 {
+            let turn = left.min(TURN);
+            for (sequence, measurement) in &mut sequences {
+                measurement.merge(&sequence.run(turn, &|| bar.advance()).await);
+            }
+            left -= turn;
+        }
+        sequences
+            .into_iter()
+            .map(|(_, measurement)| measurement)
+            .collect()
+    })
+    .await
+}
+
+async fn call_in_closed_loop(subjects: &mut [Subject<'_>]) -> anyhow::Result<()> {
+    let progress = Progress::spinner(&format!("calling on {CONNECTIONS} connections at once"));
+    for _ in 0..CLOSED_LOOP_TURNS {
+        for subject in &mut *subjects {
+            let target = subject.target.clone();
+            let turn = on_its_own_thread(move || {
+                closed_loop(target, CONNECTIONS, Work::For(CLOSED_LOOP_TURN), || {})
+            })
+            .await?;
+            subject.closed_loop.merge(&turn);
+        }
+    }
+    progress.finish();
+    Ok(())
+}
+
+async fn count_api_calls(
+    arguments: &Compare,
+    stack: &Stack,
+    subjects: &mut [Subject<'_>],
+) -> anyhow::Result<()> {
+    let progress = Progress::spinner("counting calls to AWS services");
+    let metered = stack.metered().await?;
+    for subject in subjects {
+        let url = format!("{}{}", metered.url(), subject.path);
+        let target = target(&url, arguments.common.timeout).await?;
+        // The first invocation has a cold start before it, with calls of its own.
+        call(&target, 1).await?;
+        let before = metered.calls();
+        subject.metered = call(&target, METERED).await?;
+        for (call, count) in metered.calls() {
+            let made = count - before.get(&call).copied().unwrap_or_default();
+            if made > 0 {
+                let each = made as f64 / METERED as f64;
+                let key = (call.service.clone(), call.operation.clone());
+                subject.api_calls.insert(key, each);
+            }
+        }
+    }
+    metered.stop().await?;
+    progress.finish();
+    Ok(())
+}
+
+async fn call(target: &Arc<Target>, requests: u64) -> std::io::Result<Measurement> {
+    let target = Arc::clone(target);
+    on_its_own_thread(move || async move { Sequential::new(target).run(requests, &|| {}).await })
+        .await
+}
+
+fn results(
+    arguments: &Compare,
+    measured_at: SystemTime,
+    subjects: &[Subject<'_>],
+) -> anyhow::Result<Results> {
+    let prices = Prices::eu_west_2()?;
+    let published = published::all()?;
+    let mut rows = Vec::new();
+    let mut warnings = Vec::new();
+    let mut failed = 0;
+    for subject in subjects {
+        let name = &subject.function.name;
+        let cost = match subject.cost(&prices) {
+            Ok(cost) => Some(cost),
+            Err(error) => {
+                warnings.push(format!("{name}: {error}"));
+                None
+            }
+        };
+        let beside = published::beside(name, &published);
+        rows.push(subject.row(cost, beside));
+        failed += subject.failures().count();
+        warnings.extend(
+            subject
+                .warnings()
+                .iter()
+                .map(|warning| format!("{name}: {warning}")),
+        );
+    }
+    Ok(Results {
+        title: format!("latency compare {}", arguments.template.template.display()),
+        measured_at,
+        table: Table::new(rows),
+        notes: notes(arguments, &published),
+        warnings,
+        failures: failed,
+    })
+}
+
+impl Subject<'_> {
+    fn failures(&self) -> Failures {
+        let mut all = Failures::default();
+        for measurement in [
+            &self.cold.first,
+            &self.cold.warm,
+            &self.sequential,
+            &self.closed_loop,
+            &self.metered,
+        ] {
+            all.merge(&measurement.failures, 0);
+        }
+        all
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let mut all = warnings::of(&self.sequential);
+        // How many samples the closed loop has is its result, not a flaw.
+        all.extend(
+            warnings::of(&self.closed_loop)
+                .into_iter()
+                .filter(|warning| !matches!(warning, Warning::FewSamples { .. })),
+        );
+        let cold = self.reports.len() - self.warm_reports().count();
+        if cold > 0 {
+            all.push(Warning::ColdStarts {
+                cold,
+                invocations: self.reports.len(),
+            });
+        }
+        all
+    }
+
+    fn warm_reports(&self) -> impl Iterator<Item = &Report> {
+        self.reports
+            .iter()
+            .filter(|report| report.init_duration.is_none())
+    }
+
+    /// The mean of what was billed, without the cold starts.
+    fn billed_duration(&self) -> Option<Duration> {
+        let invocations = self.warm_reports().count();
+        let billed: Duration = self
+            .warm_reports()
+            .map(|report| report.billed_duration)
+            .sum();
+        (invocations > 0).then(|| billed.div_f64(invocations as f64))
+    }
+
+    fn peak_memory_bytes(&self) -> u64 {
+        let warm = self
+            .reports
+            .iter()
+            .map(|report| report.max_memory_used_bytes);
+        warm.max()
+            .unwrap_or_default()
+            .max(self.cold.peak_memory_bytes)
+    }
+
+    fn cost(&self, prices: &Prices) -> anyhow::Result<Cost> {
+        let billed_duration = self
+            .billed_duration()
+            .ok_or_else(|| anyhow::anyhow!("no warm invocation was reported: no cost"))?;
+        let usage = Usage {
+            front_door: FrontDoor::HttpApi,
+            processor: match self.function.architecture {
+                Architecture::X86_64 => Processor::X86_64,
+                Architecture::Arm64 => Processor::Arm64,
+            },
+            memory_mb: self.function.memory_mb,
+            billed_duration,
+            api_calls: self.api_calls.clone(),
+        };
+        Ok(cost::per_million(&usage, prices)?)
+    }
+
+    fn row(&self, cost: Option<Cost>, published: Option<&Published>) -> Row {
+        Row::default()
+            .text("architecture", "architecture", &self.function.name)
+            .latencies(&self.sequential)
+            .number(
+                "requests_per_second",
+                "requests/s",
+                0,
+                Some(self.closed_loop.requests_per_second()),
+            )
+            .failures(&self.failures())
+            .milliseconds("init_ms", "init (ms)", self.cold.init.percentile(50.0))
+            .milliseconds("billed_ms", "billed (ms)", self.billed_duration())
+            .number(
+                "peak_memory_mb",
+                "peak memory (MB)",
+                1,
+                Some(megabytes(self.peak_memory_bytes())),
+            )
+            .number(
+                "usd_per_million",
+                "cost ($/million)",
+                2,
+                cost.map(|cost| cost.total()),
+            )
+            .number(
+                "published_usd_per_million",
+                "published cost ($/million)",
+                2,
+                published.and_then(|result| result.usd_per_million),
+            )
+            .number(
+                "published_mean_ms",
+                "published mean (ms)",
+                0,
+                published.and_then(|result| result.mean_ms),
+            )
+            .number(
+                "published_init_ms",
+                "published init (ms)",
+                1,
+                published.and_then(|result| result.init_ms),
+            )
+            .text(
+                "published_as",
+                "published as",
+                published.map_or("", |result| &result.architecture),
+            )
+    }
+}
+
+fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
+    let seconds = CLOSED_LOOP_TURN.as_secs_f64() * f64::from(CLOSED_LOOP_TURNS);
+    let mut notes = vec![
+        format!(
+            "mean to max: {} requests, one after the other on one connection; the functions take turns of {TURN}.",
+            arguments.requests
+        ),
+        format!("requests/s: {CONNECTIONS} connections in a closed loop for {seconds} s."),
+        format!("init: median of {} fresh environments.", arguments.starts),
+        "billed: mean of the warm invocations, each in whole milliseconds. This machine's cores are not Lambda's share \
+         of one at this memory size: durations there are longer, and the GB-seconds in the cost are a lower bound."
+            .to_owned(),
+        "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
+         calls it makes."
+            .to_owned(),
+    ];
+    notes.extend(published.iter().map(|result| {
+        let figures = [
+            result.mean_ms.map(|ms| format!("mean {ms} ms")),
+            result.init_ms.map(|ms| format!("init {ms} ms")),
+            result.usd_per_month.map(|usd| format!("${usd} a month")),
+            result
+                .usd_per_million
+                .map(|usd| format!("${usd} per million calls")),
+        ];
+        let figures: Vec<_> = figures.into_iter().flatten().collect();
+        format!(
+            "published by {}: {}: {}.",
+            result.publisher,
+            result.architecture,
+            figures.join(", ")
+        )
+    }));
+    notes
+}

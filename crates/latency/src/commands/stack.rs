@@ -1,0 +1,135 @@
+//! A stack for as long as a command needs it, and what the commands that measure it share.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use local_lambda::{HostSettings, OnReport, Report, Route, RouteMethod};
+use local_stack::{ServedFunction, Settings, Stack};
+use tokio::sync::mpsc;
+
+use crate::{
+    cli::Template,
+    interrupt::Interrupts,
+    load::{Measurement, Sequential, Target, on_its_own_thread},
+    statistics::Latencies,
+};
+
+/// How long a report may come after its answer.
+const REPORT_DELAY: Duration = Duration::from_secs(2);
+
+/// Starts the template's stack, uses it, and stops it however that went.
+pub(super) async fn with_stack<T>(
+    template: &Template,
+    port: u16,
+    host: HostSettings,
+    interrupts: &mut Interrupts,
+    use_it: impl AsyncFnOnce(&Stack) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let beside = match template.template.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    };
+    let settings = Settings {
+        template: template.template.clone(),
+        parameters: template.parameters.iter().cloned().collect(),
+        port,
+        host,
+        ministack: ministack::find_program(beside)?,
+        durable: false,
+    };
+    let stack = interrupts
+        .during(async { Ok(Stack::start(settings).await?) })
+        .await?;
+    let used = interrupts.during(use_it(&stack)).await;
+    let stopped = stack.stop().await;
+    // What went wrong first tells more.
+    let used = used?;
+    stopped?;
+    Ok(used)
+}
+
+/// The path under which a function can be called without knowing anything of it.
+pub(super) fn path(function: &ServedFunction) -> Option<&str> {
+    let callable = |route: &&Route| {
+        let get = matches!(&route.method, RouteMethod::Any)
+            || matches!(&route.method, RouteMethod::Only(method) if method == "GET");
+        get && route.path.starts_with('/') && !route.path.contains('{')
+    };
+    let route = function.routes.iter().find(callable)?;
+    Some(&route.path)
+}
+
+/// The reports of a host, in the order in which its invocations ended.
+pub(super) struct Reports(mpsc::UnboundedReceiver<Report>);
+
+impl Reports {
+    /// The reports, and what a host has to call with them.
+    pub(super) fn new() -> (Self, OnReport) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let listener = move |report: &Report| {
+            // Nobody listens any more: the measurement is over.
+            let _ = sender.send(report.clone());
+        };
+        (Self(receiver), Arc::new(listener))
+    }
+
+    /// Takes the reports of the invocations that have been answered, `count` of them.
+    ///
+    /// There are fewer if invocations were refused.
+    pub(super) async fn take(&mut self, count: u64) -> Vec<Report> {
+        let mut reports = Vec::new();
+        while (reports.len() as u64) < count {
+            match tokio::time::timeout(REPORT_DELAY, self.0.recv()).await {
+                Ok(Some(report)) => reports.push(report),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        reports
+    }
+}
+
+/// What fresh environments of one function took.
+#[derive(Default)]
+pub(super) struct ColdStarts {
+    /// The init phases.
+    pub(super) init: Latencies,
+    /// The first invocations, init phase included, as the caller saw them.
+    pub(super) first: Measurement,
+    /// The second invocations.
+    pub(super) warm: Measurement,
+    /// The most memory that any of the environments used.
+    pub(super) peak_memory_bytes: u64,
+}
+
+impl ColdStarts {
+    /// Lets the function start in a fresh environment once more and calls it twice.
+    pub(super) async fn add(
+        &mut self,
+        stack: &Stack,
+        function: &ServedFunction,
+        target: &Arc<Target>,
+        reports: &mut Reports,
+    ) -> anyhow::Result<()> {
+        stack.host().retire_idle(&function.name).await;
+        let target = Arc::clone(target);
+        let (first, warm) = on_its_own_thread(move || async move {
+            let mut sequence = Sequential::new(target);
+            (sequence.run(1, &|| {}).await, sequence.run(1, &|| {}).await)
+        })
+        .await?;
+        let answered = first.latencies.count() + warm.latencies.count();
+        for report in reports.take(answered).await {
+            if let Some(init) = report.init_duration {
+                self.init.record(init);
+            }
+            self.peak_memory_bytes = self.peak_memory_bytes.max(report.max_memory_used_bytes);
+        }
+        self.first.merge(&first);
+        self.warm.merge(&warm);
+        Ok(())
+    }
+}
+
+/// Bytes as Lambda counts them in its REPORT line: a MB is 2^20 bytes.
+pub(super) fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
