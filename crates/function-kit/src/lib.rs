@@ -2,6 +2,7 @@
 //! for the caller. No business logic.
 
 pub mod aws;
+pub mod connection;
 pub mod deadline;
 pub mod environment;
 pub mod logs;

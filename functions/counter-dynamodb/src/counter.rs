@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::{
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue},
 };
-use function_kit::aws::{self, SdkConfig};
+use function_kit::{
+    aws::{self, SdkConfig},
+    connection,
+};
 use tokio::time::timeout;
 
 /// The item's only attribute besides its key.
@@ -41,9 +44,14 @@ impl Counter {
         Self { client, table }
     }
 
-    /// Opens the connection to DynamoDB.
+    /// Opens the connection to DynamoDB, by a call that the function's policy denies: it costs nothing.
     pub(crate) async fn open_connection(&self) {
-        let _ = self.client.describe_endpoints().send().await;
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("id", AttributeValue::N("0".into()));
+        connection::open(|connection| get.customize().interceptor(connection).send()).await;
     }
 
     /// Counts a hit, and returns the count after it.

@@ -9,11 +9,20 @@ use aws_sdk_s3::{
     Client,
     config::Builder,
     error::{BoxError, ProvideErrorMetadata, SdkError},
-    operation::{get_object::GetObjectError, put_object::PutObjectError},
+    operation::{
+        get_object::{GetObjectError, GetObjectOutput, builders::GetObjectFluentBuilder},
+        put_object::PutObjectError,
+    },
     primitives::ByteStream,
 };
-use function_kit::aws::{self, SdkConfig};
-use tokio::time::{sleep, timeout};
+use function_kit::{
+    aws::{self, SdkConfig},
+    connection,
+};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::contention::Contention;
 
@@ -27,8 +36,16 @@ const MAX_DIGITS: i64 = 20;
 pub(crate) struct Counter {
     client: Client,
     bucket: String,
-    seen: Mutex<Option<Seen>>,
+    known: Mutex<Option<Known>>,
     contention: Mutex<Contention>,
+}
+
+/// What is known of the object when a hit comes.
+#[derive(Debug)]
+enum Known {
+    Seen(Seen),
+    /// The init phase asked for it.
+    Soon(JoinHandle<Result<Seen, Error>>),
 }
 
 /// The object as it was last seen.
@@ -65,7 +82,7 @@ impl Counter {
         Self {
             client: Client::from_conf(config),
             bucket,
-            seen: Mutex::default(),
+            known: Mutex::default(),
             contention: Mutex::default(),
         }
     }
@@ -73,9 +90,12 @@ impl Counter {
     /// Opens the connection to S3 by reading the object, so that the first hit is one write as well. Should another write
     /// come in between, that hit finds out and reads again.
     pub(crate) async fn open_connection(&self) {
-        if let Ok(seen) = self.read().await {
-            self.remember(seen);
-        }
+        let get = self.get();
+        let reading = connection::open(|connection| async move {
+            seen(get.customize().interceptor(connection).send().await).await
+        })
+        .await;
+        *lock(&self.known) = Some(Known::Soon(reading));
     }
 
     /// Counts a hit, and returns the count after it.
@@ -90,63 +110,42 @@ impl Counter {
 
     async fn compare_and_swap(&self, time_left: Duration) -> Result<u64, Error> {
         let start = Instant::now();
-        // Taken, not copied: a write with an unknown end leaves nothing behind to rely on.
-        let mut seen = lock(&self.seen).take();
+        let mut known = self.known().await;
         loop {
             let window = lock(&self.contention).window(Instant::now());
             if !window.is_zero() {
                 // What was seen before the wait is most likely out of date after it: a write would be one for nothing.
-                seen = None;
+                known = None;
                 // The longer a hit has waited the sooner it tries again, so that none runs out of time.
                 let patience = 1.0 - start.elapsed().div_duration_f64(time_left).min(1.0);
                 sleep(window.mul_f64(fastrand::f64() * patience)).await;
             }
-            let current = match seen.take() {
+            let current = match known.take() {
                 Some(seen) => seen,
-                None => self.read().await?,
+                None => seen(self.get().send().await).await?,
             };
             let hits = current.hits.checked_add(1).ok_or(Error::NotANumber)?;
             if let Some(written) = self.write(hits, current.etag).await? {
                 lock(&self.contention).won();
-                self.remember(written);
+                *lock(&self.known) = Some(Known::Seen(written));
                 return Ok(hits);
             }
             lock(&self.contention).lost(Instant::now());
         }
     }
 
-    /// The object now: 0 when there is none.
-    async fn read(&self) -> Result<Seen, Error> {
-        let get = self.client.get_object().bucket(&self.bucket).key(KEY);
-        let output = match get.send().await {
-            Ok(output) => output,
-            Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => {
-                return Ok(Seen {
-                    hits: 0,
-                    etag: None,
-                });
-            }
-            Err(error) => return Err(failed::<GetObjectError>(error)),
-        };
-        if output
-            .content_length()
-            .is_none_or(|length| length > MAX_DIGITS)
-        {
-            return Err(Error::NotANumber);
+    /// The object as the last hit left it, if that is known. Taken, not copied: a write that ends in an unknown way
+    /// leaves nothing behind to rely on.
+    async fn known(&self) -> Option<Seen> {
+        let known = lock(&self.known).take();
+        match known? {
+            Known::Seen(seen) => Some(seen),
+            Known::Soon(reading) => reading.await.ok()?.ok(),
         }
-        let body = output
-            .body
-            .collect()
-            .await
-            .map_err(|error| Error::Unavailable(error.into()))?;
-        let hits = str::from_utf8(&body.into_bytes())
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or(Error::NotANumber)?;
-        Ok(Seen {
-            hits,
-            etag: output.e_tag,
-        })
+    }
+
+    fn get(&self) -> GetObjectFluentBuilder {
+        self.client.get_object().bucket(&self.bucket).key(KEY)
     }
 
     /// Writes `hits` over the object as it was seen, or as the first one. None when somebody else wrote in between.
@@ -171,10 +170,39 @@ impl Counter {
             Err(error) => Err(failed(error)),
         }
     }
+}
 
-    fn remember(&self, seen: Seen) {
-        *lock(&self.seen) = Some(seen);
+/// The object that S3 answered with: 0 when there is none.
+async fn seen(answer: Result<GetObjectOutput, SdkError<GetObjectError>>) -> Result<Seen, Error> {
+    let output = match answer {
+        Ok(output) => output,
+        Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => {
+            return Ok(Seen {
+                hits: 0,
+                etag: None,
+            });
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    if output
+        .content_length()
+        .is_none_or(|length| length > MAX_DIGITS)
+    {
+        return Err(Error::NotANumber);
     }
+    let body = output
+        .body
+        .collect()
+        .await
+        .map_err(|error| Error::Unavailable(error.into()))?;
+    let hits = str::from_utf8(&body.into_bytes())
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Error::NotANumber)?;
+    Ok(Seen {
+        hits,
+        etag: output.e_tag,
+    })
 }
 
 /// Conditional writes, "Amazon S3 User Guide": 412 when the condition is false, 409 when another write or delete came in
@@ -200,4 +228,205 @@ where
 /// A lock is held for a few instructions that do not panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! A bucket in an emulator of its own.
+
+    use std::path::Path;
+
+    use function_kit::environment::MissingVariable;
+    use ministack::{Ministack, find_program};
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) struct EmulatedBucket {
+        pub(crate) counter: Counter,
+        pub(crate) emulator: Ministack,
+    }
+
+    impl EmulatedBucket {
+        pub(crate) async fn new() -> Self {
+            Self::within(Ministack::start(&program()).await.unwrap()).await
+        }
+
+        /// In an emulator that has its state back after a suspension.
+        pub(crate) async fn durable() -> Self {
+            Self::within(Ministack::start_durable(&program()).await.unwrap()).await
+        }
+
+        async fn within(emulator: Ministack) -> Self {
+            let template = json!({
+                "Resources": { "Bucket": { "Type": "AWS::S3::Bucket" } },
+                "Outputs": { "Bucket": { "Value": { "Ref": "Bucket" } } },
+            });
+            let outputs = emulator.deploy("counter", &template).await.unwrap();
+            let counter = counter(&emulator, &outputs["Bucket"]);
+            Self { counter, emulator }
+        }
+
+        /// A counter of another execution environment.
+        pub(crate) fn another(&self) -> Counter {
+            counter(&self.emulator, &self.counter.bucket)
+        }
+
+        /// Writes the object, as somebody else might.
+        pub(crate) async fn put(&self, text: &'static str) {
+            self.counter
+                .client
+                .put_object()
+                .bucket(&self.counter.bucket)
+                .key(KEY)
+                .body(ByteStream::from_static(text.as_bytes()))
+                .send()
+                .await
+                .unwrap();
+        }
+
+        /// The text of the object.
+        pub(crate) async fn text(&self) -> String {
+            let object = self.counter.get().send().await.unwrap();
+            let bytes = object.body.collect().await.unwrap().into_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        }
+
+        /// Removes the object.
+        pub(crate) async fn delete(&self) {
+            self.counter
+                .client
+                .delete_object()
+                .bucket(&self.counter.bucket)
+                .key(KEY)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    fn program() -> std::path::PathBuf {
+        find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    fn counter(emulator: &Ministack, bucket: &str) -> Counter {
+        let variables = ministack::variables(emulator.endpoint());
+        let config = aws::config_from(|name| {
+            let variable = variables.iter().find(|(set, _)| *set == name);
+            variable
+                .map(|(_, value)| value.clone())
+                .ok_or(MissingVariable(name))
+        });
+        Counter::new(&config.unwrap(), bucket.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tokio::task::JoinSet;
+
+    use super::{fixture::EmulatedBucket, *};
+
+    /// What a function timeout of five seconds leaves.
+    const TIME: Duration = Duration::from_millis(4500);
+
+    #[tokio::test]
+    async fn a_missing_object_counts_as_zero() {
+        let bucket = EmulatedBucket::new().await;
+        for expected in 1..=3 {
+            assert_eq!(bucket.counter.hit(TIME).await.unwrap(), expected);
+        }
+        assert_eq!(bucket.text().await, "3");
+    }
+
+    #[tokio::test]
+    async fn the_first_hit_uses_what_the_init_phase_read() {
+        let bucket = EmulatedBucket::new().await;
+        bucket.put("41").await;
+        bucket.counter.open_connection().await;
+        assert!(
+            bucket
+                .counter
+                .known()
+                .await
+                .is_some_and(|seen| seen.hits == 41)
+        );
+        bucket.counter.open_connection().await;
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 42);
+    }
+
+    #[tokio::test]
+    async fn a_write_since_the_last_hit_is_noticed() {
+        let bucket = EmulatedBucket::new().await;
+        let another = bucket.another();
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
+        assert_eq!(another.hit(TIME).await.unwrap(), 2);
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 3);
+        bucket.delete().await;
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_not_a_number_is_left_alone() {
+        let bucket = EmulatedBucket::new().await;
+        for text in [
+            "many",
+            "",
+            "-1",
+            "1.5",
+            "12\n",
+            "123456789012345678901",
+            "18446744073709551615",
+        ] {
+            bucket.put(text).await;
+            let error = bucket.counter.hit(TIME).await.unwrap_err();
+            assert!(matches!(error, Error::NotANumber), "{text:?}: {error:?}");
+            assert_eq!(bucket.text().await, text);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_bucket_is_refused() {
+        let bucket = EmulatedBucket::new().await;
+        let mut counter = bucket.another();
+        counter.bucket = "no-such-bucket".to_owned();
+        let error = counter.hit(TIME).await.unwrap_err();
+        assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn no_time_left_is_out_of_time_and_nothing_is_relied_on_after_it() {
+        let bucket = EmulatedBucket::new().await;
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
+        let error = bucket.counter.hit(Duration::ZERO).await.unwrap_err();
+        assert!(matches!(error, Error::OutOfTime), "{error:?}");
+        assert!(bucket.counter.known().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn hits_from_64_environments_at_the_same_time_are_counted_exactly() {
+        let bucket = EmulatedBucket::new().await;
+        let mut environments = JoinSet::new();
+        for _ in 0..64 {
+            let counter = bucket.another();
+            environments.spawn(async move {
+                let mut hits = Vec::new();
+                for _ in 0..20 {
+                    hits.push(counter.hit(TIME).await.unwrap());
+                }
+                hits
+            });
+        }
+        let hits: Vec<u64> = environments
+            .join_all()
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(hits.len(), 64 * 20);
+        let distinct: BTreeSet<u64> = hits.into_iter().collect();
+        assert_eq!(distinct, (1..=64 * 20).collect());
+    }
 }

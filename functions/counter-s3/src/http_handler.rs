@@ -50,3 +50,100 @@ fn problem(error: Error) -> Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use function_kit::testing::{answer, damaged, header, recorded_events};
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::{Config, TestRunner},
+    };
+    use serde_json::Value;
+
+    use super::*;
+    use crate::counter::fixture::EmulatedBucket;
+
+    async fn get(bucket: &EmulatedBucket) -> Value {
+        let events = recorded_events("counter-s3").unwrap();
+        answer(&events["http-api.json"], |request| {
+            handle(&bucket.counter, request)
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_recorded_event_is_answered() {
+        let bucket = EmulatedBucket::new().await;
+        let mut counted = 0;
+        for (file, event) in recorded_events("counter-s3").unwrap() {
+            let answer = answer(&event, |request| handle(&bucket.counter, request))
+                .await
+                .unwrap();
+            assert_eq!(header(&answer, "cache-control"), Some("no-store"), "{file}");
+            if file.starts_with("post-") || file.starts_with("head-") {
+                assert_eq!(answer["statusCode"], 405, "{file}");
+                assert_eq!(header(&answer, "allow"), Some("GET"), "{file}");
+            } else {
+                counted += 1;
+                assert_eq!(answer["statusCode"], 200, "{file}");
+                assert_eq!(answer["body"], counted.to_string(), "{file}");
+                assert_eq!(
+                    header(&answer, "content-type"),
+                    Some("text/plain"),
+                    "{file}"
+                );
+            }
+        }
+        assert!(counted >= 4);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_no_number_is_a_problem_without_its_cause() {
+        let bucket = EmulatedBucket::new().await;
+        bucket.put("many").await;
+        let answer = get(&bucket).await;
+        assert_eq!(answer["statusCode"], 500);
+        assert_eq!(
+            header(&answer, "content-type"),
+            Some("application/problem+json")
+        );
+        let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(problem["status"], 500);
+        assert_eq!(problem["title"], "Internal Server Error");
+        assert_eq!(problem["detail"], "The counter cannot count this hit.");
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_is_down_is_a_503_until_it_is_back() {
+        let mut bucket = EmulatedBucket::durable().await;
+        assert_eq!(get(&bucket).await["body"], "1");
+
+        bucket.emulator.suspend().await.unwrap();
+        let answer = get(&bucket).await;
+        assert_eq!(answer["statusCode"], 503);
+        assert_eq!(header(&answer, "retry-after"), Some("1"));
+
+        bucket.emulator.resume().await.unwrap();
+        assert_eq!(get(&bucket).await["body"], "2");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_event_is_an_answer_or_an_error() {
+        let bucket = EmulatedBucket::new().await;
+        let events = recorded_events("counter-s3").unwrap();
+        let events = damaged(events.into_values().collect());
+        let mut runner = TestRunner::new(Config::default());
+        for _ in 0..512 {
+            let event = events.new_tree(&mut runner).unwrap().current();
+            if let Ok(answer) = answer(&event, |request| handle(&bucket.counter, request)).await {
+                let status = answer["statusCode"].as_u64();
+                assert!(
+                    matches!(status, Some(200 | 405)),
+                    "{status:?}: {}",
+                    String::from_utf8_lossy(&event)
+                );
+            }
+        }
+    }
+}
