@@ -1,0 +1,34 @@
+//! The stack that the tests run: the repository's own.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use local_lambda::HostSettings;
+use local_stack::{Settings, Stack};
+
+/// The repository's root, where the template lies.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The repository's own template on a free port.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        template: root().join("template.yaml"),
+        parameters: BTreeMap::new(),
+        port: 0,
+        host: HostSettings::default(),
+        ministack: ministack::find_program(&root()).unwrap(),
+        durable: false,
+    }
+}
+
+/// The repository's own template, running. The functions must be built: the error says how.
+pub(crate) async fn start(settings: Settings) -> Stack {
+    match Stack::start(settings).await {
+        Ok(stack) => stack,
+        Err(error) => panic!("{error}"),
+    }
+}
