@@ -69,6 +69,14 @@ impl Value {
         !matches!(self, Self::Text(_) | Self::Counts(_))
     }
 
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Counts(counts) => counts.is_empty(),
+            Self::Count(_) | Self::Number(_) | Self::Missing => false,
+        }
+    }
+
     /// Its form for people.
     #[must_use]
     pub fn shown(&self, decimals: usize) -> String {
@@ -117,6 +125,14 @@ impl Table {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Which columns people see: one in which nothing happened only takes room.
+    #[must_use]
+    pub fn filled_columns(&self) -> Vec<usize> {
+        (0..self.columns.len())
+            .filter(|&at| self.rows.iter().any(|row| !row[at].is_empty()))
+            .collect()
     }
 
     /// Its rows, each as long as the columns.

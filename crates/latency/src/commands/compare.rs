@@ -422,6 +422,9 @@ fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
         "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
          calls it makes."
             .to_owned(),
+        "published: other machines and other years, at the prices of their time; DynamoDB's on-demand prices halved in \
+         November 2024."
+            .to_owned(),
     ];
     notes.extend(published.iter().map(|result| {
         let figures = [

@@ -24,16 +24,12 @@ pub(super) async fn with_stack<T>(
     interrupts: &mut Interrupts,
     use_it: impl AsyncFnOnce(&Stack) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let beside = match template.template.parent() {
-        Some(directory) if directory != Path::new("") => directory,
-        _ => Path::new("."),
-    };
     let settings = Settings {
         template: template.template.clone(),
         parameters: template.parameters.iter().cloned().collect(),
         port,
         host,
-        ministack: ministack::find_program(beside)?,
+        ministack: ministack::find_program(Path::new("."))?,
         durable: false,
     };
     let stack = interrupts

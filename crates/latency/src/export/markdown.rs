@@ -9,26 +9,20 @@ pub(super) struct Markdown;
 
 impl Exporter for Markdown {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
-        let columns = results.table.columns();
+        let table = &results.table;
+        let shown = table.filled_columns();
         writeln!(file, "# {}\n", results.title)?;
         let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
         writeln!(file, "Measured at {measured_at}.\n")?;
 
-        line(file, columns.iter().map(|column| escaped(column.heading)))?;
-        let first = results.table.rows().first();
-        line(
-            file,
-            (0..columns.len()).map(|at| match first {
-                Some(row) if row[at].is_numeric() => "---:".to_owned(),
-                _ => "---".to_owned(),
-            }),
-        )?;
-        for row in results.table.rows() {
-            let cells = row.iter().zip(columns);
-            line(
-                file,
-                cells.map(|(value, column)| escaped(&value.shown(column.decimals))),
-            )?;
+        let column = |at: &usize| table.columns()[*at];
+        line(file, shown.iter().map(|at| escaped(column(at).heading)))?;
+        let numeric = |at: &usize| table.rows().iter().all(|row| row[*at].is_numeric());
+        let ruler = |at| if numeric(at) { "---:" } else { "---" };
+        line(file, shown.iter().map(|at| ruler(at).to_owned()))?;
+        for row in table.rows() {
+            let cell = |at: &usize| escaped(&row[*at].shown(column(at).decimals));
+            line(file, shown.iter().map(cell))?;
         }
 
         for (heading, texts) in [("Notes", &results.notes), ("Warnings", &results.warnings)] {

@@ -45,7 +45,8 @@ pub fn served(url: &str, functions: &[ServedFunction]) -> io::Result<()> {
     for function in functions {
         writeln!(out, "{}", function.name)?;
         for route in &function.routes {
-            writeln!(out, "  {:<7} {url}{}", route.method, route.path)?;
+            let method = route.method.to_string();
+            writeln!(out, "  {method:<7} {url}{}", route.path)?;
         }
         if function.function_url {
             writeln!(out, "  ANY     {url}/lambda-url/{}/", function.name)?;

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, LineStyle, Table as Grid, TableStyle};
 use crate::results::{Results, Table};
 
 /// The width where there is no terminal to ask, such as in the log of a build.
-const DEFAULT_WIDTH: usize = 100;
+const DEFAULT_WIDTH: usize = 120;
 
 /// The results as a person reads them, no wider than `width` columns where the cells allow it.
 ///
@@ -24,10 +24,7 @@ pub fn rendered(results: &Results, width: usize) -> String {
                 .collect()
         })
         .collect();
-    // A column in which nothing happened only takes room.
-    let columns: Vec<usize> = (0..table.columns().len())
-        .filter(|&at| shown.iter().any(|row| !row[at].is_empty()))
-        .collect();
+    let columns = table.filled_columns();
 
     let mut text = format!("{}\n", results.title);
     if let [row] = &shown[..] {
@@ -85,8 +82,8 @@ const STYLE: TableStyle = TableStyle::new()
     .header_separator(LINE)
     .bottom_border(LINE);
 
-/// Room around a cell.
-const MARGIN: usize = 2;
+/// Room around a cell and between two.
+const MARGIN: usize = 3;
 
 /// One word below the other, so that numbers stand close together.
 fn heading(heading: &str) -> String {
