@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use http::{Request, Response, Uri, uri};
@@ -84,7 +85,9 @@ impl Proxy {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
+                    // Out of file descriptors, most likely: some will come back.
                     tracing::warn!(%error, "a metered connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                     continue;
                 }
             };

@@ -88,6 +88,9 @@ impl Template {
                 _ => {}
             }
         }
+        if definitions.is_empty() {
+            return Err(root.fault("the template has no AWS::Serverless::Function"));
+        }
         Ok(Self {
             path: path.to_owned(),
             definitions,
@@ -373,6 +376,30 @@ Resources:
         ] {
             assert_eq!(with(from, to), format!("template.yaml:{expected}"));
         }
+    }
+
+    #[test]
+    fn a_template_without_a_function_is_no_use() {
+        for template in ["Resources: {}", "[]", "Description: a"] {
+            assert_eq!(
+                failure(template, &[]),
+                "template.yaml:1: the template has no AWS::Serverless::Function"
+            );
+        }
+    }
+
+    #[test]
+    fn a_type_that_is_not_known_locally_is_left_out_as_long_as_no_function_needs_it() {
+        let with =
+            |kind: &str| SMALL.replace("    Type: AWS::SQS::Queue", &format!("    Type: {kind}"));
+        let unneeded = with("AWS::SNS::Topic").replace("${Queue.Arn}", "none");
+        let template = load(&directory(&unneeded, &["one"]), &[]).unwrap();
+        let made = template.to_cloudformation().unwrap();
+        assert!(made["Resources"].get("Queue").is_none(), "{made}");
+        assert_eq!(
+            failure(&with("AWS::SNS::Topic"), &[]),
+            "template.yaml:19: Queue (AWS::SNS::Topic) does not exist locally"
+        );
     }
 
     #[test]

@@ -17,13 +17,14 @@ const STATE: [&str; 3] = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::
 
 /// Types, or the beginnings of their names, that a local run can do without: routes are read from the functions' events,
 /// everybody may do everything, and logs are files.
-const DISPENSABLE: [&str; 7] = [
+const DISPENSABLE: [&str; 8] = [
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
     "AWS::IAM::",
     "AWS::Lambda::Permission",
     "AWS::Logs::",
     "AWS::S3::BucketPolicy",
+    "AWS::SQS::QueuePolicy",
     "AWS::Serverless::HttpApi",
 ];
 
