@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     BadInput, Ending,
     cli::{Cli, Command, Common},
+    export::Exports,
     interrupt::Interrupts,
     load::Target,
     output,
@@ -28,36 +29,38 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
     match &cli.command {
         Command::Up(arguments) => up::run(arguments, &mut interrupts).await,
         Command::Probe(arguments) => {
-            arguments.common.exports.check()?;
-            let results = interrupts.during(probe::run(arguments)).await?;
-            tell(&results, &arguments.common)
+            let results = interrupts.during(probe::run(arguments));
+            measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Burst(arguments) => {
-            arguments.common.exports.check()?;
-            let results = interrupts.during(burst::run(arguments)).await?;
-            tell(&results, &arguments.common)
+            let results = interrupts.during(burst::run(arguments));
+            measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Cold(arguments) => {
-            arguments.common.exports.check()?;
-            let results = cold::run(arguments, &mut interrupts).await?;
-            tell(&results, &arguments.common)
+            let results = cold::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Compare(arguments) => {
-            arguments.common.exports.check()?;
             let files = arguments.files()?;
-            let results = compare::run(arguments, &mut interrupts).await?;
-            let ending = tell(&results, &arguments.common)?;
-            files.write(&results)?;
-            output::written(files.paths());
-            Ok(ending)
+            let results = compare::run(arguments, &mut interrupts);
+            measured(&arguments.common, &files, results).await
         }
     }
 }
 
-/// Shows the results and writes them to files.
-fn tell(results: &Results, common: &Common) -> anyhow::Result<Ending> {
-    output::show(results)?;
-    common.exports.write(results)?;
+/// Waits for the results, shows them, and writes them to the files asked for and to those that are always written.
+async fn measured(
+    common: &Common,
+    always: &Exports,
+    results: impl Future<Output = anyhow::Result<Results>>,
+) -> anyhow::Result<Ending> {
+    common.exports.check()?;
+    let results = results.await?;
+    output::show(&results)?;
+    for exports in [&common.exports, always] {
+        exports.write(&results)?;
+        output::written(exports.paths());
+    }
     if results.failures > 0 && !common.allow_failures {
         return Ok(Ending::RequestsFailed);
     }

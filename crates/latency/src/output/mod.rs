@@ -33,7 +33,9 @@ pub fn written<'a>(files: impl Iterator<Item = &'a (impl AsRef<Path> + 'a)>) {
     let files: Vec<_> = files
         .map(|file| file.as_ref().display().to_string())
         .collect();
-    eprintln!("written to {}", files.join(", "));
+    if !files.is_empty() {
+        eprintln!("written to {}", files.join(", "));
+    }
 }
 
 /// Says under which URLs functions are served.
