@@ -141,9 +141,11 @@ impl Ministack {
             // Listeners on ports of their own, open to the network.
             ("IOT_MTLS_ENABLED", "0".to_owned()),
             ("SFTP_ENABLED", "0".to_owned()),
-            // Whatever is written lands in our directory, even what should not be.
-            ("HOME", inside("")),
-            ("TMPDIR", inside("")),
+            // No Docker: its housekeeping would end the containers of other emulators.
+            ("DOCKER_HOST", format!("unix://{}", inside("no-docker"))),
+            // Nothing is read from or written to elsewhere.
+            ("HOME", self.name()),
+            ("TMPDIR", self.name()),
             ("S3_DATA_DIR", inside("s3")),
             ("STATE_DIR", inside("state")),
         ];
