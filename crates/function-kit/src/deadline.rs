@@ -7,15 +7,18 @@ use lambda_http::{Request, RequestExt};
 /// Kept back from the function's timeout: what it takes to answer on the small CPU share of 128 MB.
 const TO_ANSWER: Duration = Duration::from_millis(500);
 
+/// What an invocation without a deadline may take: Lambda's default timeout.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(3);
+
 /// The time left for calls to backends, so that the answer still leaves before Lambda ends the environment.
 ///
-/// Half a second less than what is left of the invocation, or half of that when it is under a second. Zero for a request
-/// that did not come through the runtime and so has no deadline.
+/// Half a second less than what is left of the invocation, or half of that when it is under a second. A deadline that has
+/// passed before the handler runs is none: Lambda gives no such thing, but `cargo lambda watch` does.
 pub fn time_left(request: &Request) -> Duration {
     let left = request
         .lambda_context_ref()
         .and_then(|context| context.deadline().duration_since(SystemTime::now()).ok())
-        .unwrap_or_default();
+        .unwrap_or(WITHOUT_DEADLINE);
     left - TO_ANSWER.min(left / 2)
 }
 
@@ -49,9 +52,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_after_the_deadline() {
+    fn a_deadline_that_can_not_be_is_none() {
         let past = Request::default().with_lambda_context(Context::default());
-        assert_eq!(time_left(&past), Duration::ZERO);
-        assert_eq!(time_left(&Request::default()), Duration::ZERO);
+        assert_eq!(time_left(&past), WITHOUT_DEADLINE - TO_ANSWER);
+        assert_eq!(time_left(&Request::default()), WITHOUT_DEADLINE - TO_ANSWER);
     }
 }
