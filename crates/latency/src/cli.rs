@@ -53,6 +53,9 @@ pub struct Up {
     /// Stop environments between invocations, as Lambda does
     #[arg(long)]
     pub freeze: bool,
+    /// Write the functions' variables to FILE, for `cargo lambda watch --env-file FILE`
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
 }
 
 /// What `latency probe` is given.

@@ -87,6 +87,16 @@ impl Stack {
         self.service.host()
     }
 
+    /// The variables of all functions together, for running one outside the stack against the same emulator. Where two
+    /// functions give a variable different values, the later function's is there.
+    pub fn variables(&self) -> BTreeMap<&str, &str> {
+        self.functions
+            .iter()
+            .flat_map(|function| &function.environment)
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+
     /// The emulator.
     pub fn ministack(&mut self) -> &mut Ministack {
         &mut self.ministack

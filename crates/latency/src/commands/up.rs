@@ -1,5 +1,8 @@
 //! `latency up`: the stack until Ctrl-C.
 
+use std::{collections::BTreeMap, fs};
+
+use anyhow::Context as _;
 use local_lambda::{HostSettings, Logs};
 
 use super::stack::with_stack;
@@ -13,6 +16,10 @@ pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::
     };
     let port = arguments.port;
     let served = with_stack(&arguments.template, port, host, interrupts, async |stack| {
+        if let Some(file) = &arguments.env_file {
+            fs::write(file, env_file(&stack.variables()))
+                .with_context(|| format!("{} can't be written", file.display()))?;
+        }
         output::served(&stack.url(), stack.functions())?;
         std::future::pending::<anyhow::Result<()>>().await
     });
@@ -22,4 +29,12 @@ pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::
         Err(error) => Err(error),
         Ok(()) => Ok(Ending::Done),
     }
+}
+
+/// `NAME=value` lines, as `cargo lambda watch --env-file` reads them.
+fn env_file(variables: &BTreeMap<&str, &str>) -> String {
+    variables
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect()
 }
