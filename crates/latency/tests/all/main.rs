@@ -6,6 +6,7 @@
     reason = "a test that can't go on fails"
 )]
 
+mod cargo_lambda;
 mod command;
 mod load;
 mod server;

@@ -18,7 +18,7 @@ use crate::command::{Outcome, json, outcome, signal};
 const LONG: Duration = Duration::from_secs(120);
 
 /// The command in a session of its own, which everything it starts belongs to.
-fn in_its_session(arguments: &[&str]) -> Command {
+pub(crate) fn in_its_session(arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new("setsid");
     command
@@ -32,7 +32,7 @@ fn in_its_session(arguments: &[&str]) -> Command {
     command
 }
 
-async fn finished(child: Child) -> Outcome {
+pub(crate) async fn finished(child: Child) -> Outcome {
     let session = child.id().unwrap();
     let outcome = outcome(child).await;
     assert_nothing_runs_in(session).await;
@@ -67,7 +67,7 @@ fn processes_of(session: u32) -> Vec<String> {
 }
 
 /// The child's standard output until a line contains `part`; returns that line.
-async fn line_with(child: &mut Child, part: &str) -> String {
+pub(crate) async fn line_with(child: &mut Child, part: &str) -> String {
     let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     let found = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -247,4 +247,19 @@ async fn up_serves_until_it_is_told_to_end() {
     line_with(&mut child, "REPORT RequestId: ").await;
     signal(child.id().unwrap(), "TERM").await;
     assert_eq!(finished(child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_killed_host_leaves_nothing_running_not_even_a_frozen_environment() {
+    let mut child = in_its_session(&["up", "--port", "0", "--freeze"])
+        .spawn()
+        .unwrap();
+    let session = child.id().unwrap();
+    let line = line_with(&mut child, "/s3/hits").await;
+    let url = line.split_whitespace().last().unwrap();
+    let probe = in_its_session(&["probe", url, "-n", "2"]).spawn().unwrap();
+    assert_eq!(finished(probe).await.code, Some(0));
+    assert!(processes_of(session).len() > 2, "environment and emulator");
+    child.kill().await.unwrap();
+    assert_nothing_runs_in(session).await;
 }

@@ -1,0 +1,110 @@
+//! The real `cargo lambda` (`make tools`), against the project's own host and against its own `watch`.
+
+use std::{
+    env, fs,
+    net::{Ipv6Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::stack::{finished, in_its_session, line_with};
+
+/// `watch` compiles the functions first.
+const COMPILED_WITHIN: Duration = Duration::from_secs(900);
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn cargo_lambda(arguments: &[&str]) -> Command {
+    let tools = root().join(".tools/cargo-lambda/bin");
+    let path = env::var_os("PATH").unwrap();
+    let path = env::join_paths([tools].into_iter().chain(env::split_paths(&path))).unwrap();
+    let mut command = Command::new("cargo");
+    command
+        .arg("lambda")
+        .args(arguments)
+        .current_dir(root())
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
+}
+
+/// The answer's body, or what `cargo lambda invoke` said was wrong.
+async fn invoke(port: u16, function: &str) -> Result<String, String> {
+    let event = format!("events/{function}/http-api.json");
+    let port = port.to_string();
+    let invoke = [
+        "invoke",
+        function,
+        "--data-file",
+        &event,
+        "--invoke-port",
+        &port,
+    ];
+    let output = cargo_lambda(&invoke).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    match serde_json::from_str::<Value>(&text) {
+        Ok(answer) if answer["statusCode"] == 200 => {
+            Ok(answer["body"].as_str().unwrap().to_owned())
+        }
+        _ => Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+#[tokio::test]
+async fn cargo_lambda_invoke_works_against_the_host_and_against_watch_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = directory.path().join("local.env");
+    let variables = variables.to_str().unwrap();
+    let (host, watch) = (free_port(), free_port());
+
+    let up = ["up", "--port", &host.to_string(), "--env-file", variables];
+    let mut up = in_its_session(&up).spawn().unwrap();
+    line_with(&mut up, "Ctrl-C").await;
+    assert_eq!(invoke(host, "empty").await.as_deref(), Ok(""));
+    assert_eq!(invoke(host, "counter-dynamodb").await.as_deref(), Ok("1"));
+    assert_eq!(invoke(host, "counter-s3").await.as_deref(), Ok("1"));
+
+    let log = fs::File::create(directory.path().join("watch.log")).unwrap();
+    let mut watching = cargo_lambda(&[
+        "watch",
+        "--env-file",
+        variables,
+        "--invoke-port",
+        &watch.to_string(),
+    ])
+    .stdout(log.try_clone().unwrap())
+    .stderr(log)
+    .spawn()
+    .unwrap();
+    let since = Instant::now();
+    while let Err(error) = invoke(watch, "empty").await {
+        let log = || fs::read_to_string(directory.path().join("watch.log")).unwrap();
+        assert!(since.elapsed() < COMPILED_WITHIN, "{error}\n{}", log());
+        assert_eq!(watching.try_wait().unwrap(), None, "{}", log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // The same table and the same bucket: the count goes on.
+    assert_eq!(invoke(watch, "counter-dynamodb").await.as_deref(), Ok("2"));
+    assert_eq!(invoke(watch, "counter-s3").await.as_deref(), Ok("2"));
+
+    crate::command::signal(watching.id().unwrap(), "INT").await;
+    watching.wait().await.unwrap();
+    crate::command::signal(up.id().unwrap(), "INT").await;
+    assert_eq!(finished(up).await.code, Some(0));
+}
