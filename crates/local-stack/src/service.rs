@@ -21,7 +21,7 @@ pub(crate) struct Service {
 
 /// Listens on a port of 127.0.0.1, or on a free one if it is 0.
 ///
-/// A port that was asked for is also listened on at [::1], where the system has it: `cargo lambda invoke` calls there.
+/// A port that was asked for is also listened on at `[::1]`, where the system has it: `cargo lambda invoke` calls there.
 pub(crate) async fn listen(port: u16) -> Result<Vec<TcpListener>, Error> {
     let mut listeners = vec![bind(Ipv4Addr::LOCALHOST.into(), port).await?];
     if port != 0 {

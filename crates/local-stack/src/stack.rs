@@ -19,7 +19,7 @@ pub struct Settings {
     pub template: PathBuf,
     /// Values for its parameters, in place of their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// The port of 127.0.0.1 (and of [::1], unless it is a free one) to serve on; 0 is a free one.
+    /// The port of 127.0.0.1 (and of `[::1]`, unless it is a free one) to serve on; 0 is a free one.
     pub port: u16,
     /// How functions are hosted.
     pub host: HostSettings,

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::ErrorKind,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -110,9 +111,11 @@ impl Ministack {
     /// Ends it, state and all.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.process = None;
-        self.directory
-            .close()
-            .map_err(Error::io("ministack's directory can't be removed"))
+        match self.directory.close() {
+            // With a process that was killed, its directory went.
+            Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
+            closed => closed.map_err(Error::io("ministack's directory can't be removed")),
+        }
     }
 
     fn spawn(&self) -> Result<Process, Error> {
@@ -124,7 +127,7 @@ impl Ministack {
             .append(true)
             .open(self.log())
             .map_err(Error::io("ministack's log can't be opened"))?;
-        Process::start(&self.program, self.variables(), log)
+        Process::start(&self.program, self.directory.path(), self.variables(), log)
             .map_err(Error::io("ministack can't be started"))
     }
 

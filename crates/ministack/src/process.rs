@@ -9,16 +9,22 @@ use std::{
 };
 
 /// Runs `$1`. A line on standard input asks it to stop, so that it can save its state. When standard input ends, as it
-/// does however our own process ends, it is killed.
+/// does however our own process ends, it is killed and its directory `$2` removed.
 const KEEPER: &str = r#"
 exec 3<&0
 "$1" </dev/null 3<&- &
 emulator=$!
-{ read -r _ && kill -TERM $emulator; read -r _; kill -KILL $emulator; } <&3 &
+{
+    read -r _ && kill -TERM $emulator
+    read -r _
+    trap '' TERM
+    kill -KILL $emulator
+    rm -rf -- "$2"
+} <&3 2>/dev/null &
 watch=$!
 wait $emulator
 status=$?
-kill $watch
+{ kill $watch; wait $watch; } 2>/dev/null
 exit $status
 "#;
 
@@ -30,15 +36,18 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program` with these variables and none of ours but `PATH`: no credentials, endpoints or proxies.
+    ///
+    /// `directory` is where it keeps its files.
     pub(crate) fn start<'a>(
         program: &Path,
+        directory: &Path,
         variables: impl IntoIterator<Item = (&'a str, String)>,
         log: File,
     ) -> io::Result<Self> {
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         let shell = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
-            .arg(program)
+            .args([program, directory])
             .env_clear()
             .env("PATH", path)
             .envs(variables)

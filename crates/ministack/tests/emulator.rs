@@ -171,7 +171,7 @@ async fn a_missing_python_is_told_from_a_missing_program() {
 const TO_BE_KILLED: &str = "MINISTACK_TEST_TO_BE_KILLED";
 
 #[tokio::test]
-async fn it_does_not_outlive_a_killed_parent() {
+async fn nothing_is_left_of_it_when_its_parent_is_killed() {
     if std::env::var_os(TO_BE_KILLED).is_some() {
         let ministack = Ministack::start(&program()).await.unwrap();
         println!("\nendpoint {}", ministack.endpoint());
@@ -181,7 +181,7 @@ async fn it_does_not_outlive_a_killed_parent() {
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "it_does_not_outlive_a_killed_parent",
+            "nothing_is_left_of_it_when_its_parent_is_killed",
             "--nocapture",
         ])
         .env(TO_BE_KILLED, "1")
@@ -196,9 +196,14 @@ async fn it_does_not_outlive_a_killed_parent() {
     assert!(dynamodb(&endpoint, "ListTables", json!({})).await.is_ok());
     parent.kill().unwrap();
     parent.wait().unwrap();
+    let answers = async || dynamodb(&endpoint, "ListTables", json!({})).await.is_ok();
+    let files = || std::fs::read_dir(directory.path()).unwrap().count();
     let since = Instant::now();
-    while dynamodb(&endpoint, "ListTables", json!({})).await.is_ok() {
-        assert!(since.elapsed() < Duration::from_secs(30), "it still runs");
+    while answers().await || files() > 0 {
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "something is left"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
