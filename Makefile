@@ -22,6 +22,7 @@ up: functions latency ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 
 bench: functions latency ## Print the ratios that the README's "Numbers" quotes
 	@scripts/require 'command -v wrk' wrk
+	@cargo lambda build --release --locked --quiet --examples
 	@cargo run --quiet --locked --profile local -p bench
 
 test: lint functions unit-tests validate ## Run every check

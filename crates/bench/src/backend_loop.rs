@@ -1,0 +1,101 @@
+//! A counter against the one call to its backend that it can't do without, made by a bare SDK client in a loop.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::Context as _;
+use latency::statistics::Latencies;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+use crate::{
+    ratio::Ratios,
+    rows::{Bar, Measured},
+    stack::{Served, p50, sequential},
+};
+
+const TURNS: usize = 15;
+const REQUESTS: u64 = 200;
+
+pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
+    let ratios = turns(served, "bare_update_item", "/dynamodb/hits").await?;
+    Ok(Measured::ratio(
+        "counter-dynamodb ÷ a bare UpdateItem: warm p50",
+        &ratios,
+        Bar::AtMost(1.15),
+    ))
+}
+
+pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
+    let ratios = turns(served, "bare_put_object", "/s3/hits").await?;
+    Ok(Measured::ratio(
+        "counter-s3, alone ÷ a bare PutObject: warm p50",
+        &ratios,
+        Bar::AtMost(1.25),
+    ))
+}
+
+async fn turns(served: &Served, example: &str, path: &str) -> anyhow::Result<Ratios> {
+    eprintln!("calling {path} and {example}");
+    let mut bare = BareLoop::start(served, example)?;
+    let url = served.url(path);
+    let mut ratios = Ratios::default();
+    bare.calls(REQUESTS).await?;
+    for _ in 0..TURNS {
+        let counter = sequential(&url, REQUESTS).await?;
+        ratios.add(p50(&counter) / p50(&bare.calls(REQUESTS).await?));
+    }
+    bare.stop().await?;
+    Ok(ratios)
+}
+
+/// An example of a function's crate that makes as many calls as a line on its standard input says, and answers with their
+/// latencies in nanoseconds.
+struct BareLoop {
+    child: Child,
+    orders: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl BareLoop {
+    fn start(served: &Served, example: &str) -> anyhow::Result<Self> {
+        let program = Path::new("target/lambda").join(example).join("bootstrap");
+        let mut child = Command::new(&program)
+            .env_clear()
+            .envs(served.stack.variables())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} can't be started: run `make bench`", program.display()))?;
+        let (orders, answers) = (child.stdin.take(), child.stdout.take());
+        let (orders, answers) = orders.zip(answers).context("no pipes to the loop")?;
+        Ok(Self {
+            child,
+            orders,
+            answers: BufReader::new(answers).lines(),
+        })
+    }
+
+    async fn calls(&mut self, amount: u64) -> anyhow::Result<Latencies> {
+        self.orders
+            .write_all(format!("{amount}\n").as_bytes())
+            .await?;
+        let line = self
+            .answers
+            .next_line()
+            .await?
+            .context("the loop has ended")?;
+        line.split_whitespace()
+            .map(|nanos| Ok(Duration::from_nanos(nanos.parse()?)))
+            .collect()
+    }
+
+    async fn stop(mut self) -> anyhow::Result<()> {
+        // The end of its input is the end of the loop.
+        drop(self.orders);
+        self.child.wait().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! `make bench`: the ratios that the README quotes, each against its bar. Both sides of a ratio are measured in turns, in
+//! one run, because a machine's speed drifts; what counts is the median of the turns' ratios.
+
+mod backend_loop;
+mod cold;
+mod host;
+mod ratio;
+mod rows;
+mod stack;
+mod wrk;
+
+use std::{path::PathBuf, process::ExitCode, time::SystemTime};
+
+use anyhow::Context as _;
+use latency::{
+    export::Exports,
+    output,
+    results::{Results, Table},
+};
+
+use crate::{rows::Measured, stack::Served};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every bar was met.
+async fn run() -> anyhow::Result<bool> {
+    let measured_at = SystemTime::now();
+    let mut served = Served::start().await?;
+    let measured = measure(&mut served).await;
+    // Nothing is left running, however the measuring went.
+    let stopped = served.stop().await;
+    let measured = measured?;
+    stopped?;
+
+    let missed = measured.iter().filter(|row| !row.is_met()).count();
+    let results = Results {
+        title: "make bench".to_owned(),
+        measured_at,
+        table: Table::new(measured.iter().map(Measured::row).collect()),
+        notes: vec!["Ratios: the median of the turns; the range is that of the middle half of them. MB: 2^20 bytes.".to_owned()],
+        warnings: Vec::new(),
+        failures: 0,
+    };
+    output::show(&results)?;
+    let out = PathBuf::from("out");
+    std::fs::create_dir_all(&out).context("the directory out can't be made")?;
+    let exports = Exports {
+        json: Some(out.join("bench.json")),
+        markdown: Some(out.join("bench.md")),
+        ..Exports::default()
+    };
+    exports.write(&results)?;
+    output::written(exports.paths());
+    if missed > 0 {
+        eprintln!("bench: {missed} of {} bars missed", measured.len());
+    }
+    Ok(missed == 0)
+}
+
+async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
+    let mut measured = host::against_watch(served).await?;
+    measured.push(backend_loop::dynamodb(served).await?);
+    measured.push(backend_loop::s3(served).await?);
+    measured.extend(cold::against_empty(served).await?);
+    measured.extend(served.footprints()?);
+    measured.push(wrk::against_probe(served).await?);
+    Ok(measured)
+}

@@ -1,0 +1,157 @@
+//! The stack that all is measured on, and calling it.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use latency::{
+    load::{Connection, Measurement, Target, Work, closed_loop, on_its_own_thread},
+    package::zipped_bytes,
+    statistics::Latencies,
+};
+use local_lambda::{HostSettings, Report};
+use local_stack::{Settings, Stack};
+
+use crate::rows::{Bar, Measured};
+
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests before each turn that are not counted.
+const WARM_UP: u64 = 20;
+
+/// The template's stack with the reports of its invocations.
+pub(crate) struct Served {
+    pub(crate) stack: Stack,
+    reports: Arc<Mutex<Vec<Report>>>,
+    peak_memory_bytes: BTreeMap<String, u64>,
+}
+
+impl Served {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
+        let sink = reports.clone();
+        let on_report = move |report: &Report| {
+            sink.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(report.clone());
+        };
+        let settings = Settings {
+            template: "template.yaml".into(),
+            parameters: BTreeMap::new(),
+            port: 0,
+            host: HostSettings {
+                on_report: Some(Arc::new(on_report)),
+                ..HostSettings::default()
+            },
+            ministack: ministack::find_program(Path::new("."))?,
+            durable: false,
+        };
+        let stack = Stack::start(settings).await?;
+        Ok(Self {
+            stack,
+            reports,
+            peak_memory_bytes: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        Ok(self.stack.stop().await?)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.stack.url())
+    }
+
+    /// The reports since they were last taken.
+    pub(crate) fn take_reports(&mut self) -> Vec<Report> {
+        let reports =
+            std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner));
+        for report in &reports {
+            let peak = self
+                .peak_memory_bytes
+                .entry(report.function.clone())
+                .or_default();
+            *peak = report.max_memory_used_bytes.max(*peak);
+        }
+        reports
+    }
+
+    /// Peak memory over everything measured so far, and the size of the packages.
+    pub(crate) fn footprints(&mut self) -> anyhow::Result<Vec<Measured>> {
+        self.take_reports();
+        let counters = || {
+            self.stack
+                .functions()
+                .iter()
+                .filter(|function| function.name.starts_with("counter-"))
+        };
+        let memory = counters().map(|function| {
+            let peak = self
+                .peak_memory_bytes
+                .get(&function.name)
+                .copied()
+                .unwrap_or(u64::MAX);
+            Ok(Measured::megabytes(
+                format!("{}: peak memory, MB", function.name),
+                peak,
+                Bar::AtMost(8.0),
+            ))
+        });
+        let packages = counters().map(|function| {
+            let bytes = zipped_bytes(&function.directory)
+                .with_context(|| format!("{} can't be read", function.directory.display()))?;
+            Ok(Measured::megabytes(
+                format!("{}: zip, MB", function.name),
+                bytes,
+                Bar::AtMost(3.5),
+            ))
+        });
+        memory.chain(packages).collect()
+    }
+}
+
+/// One request after the other on one connection, on a thread of its own.
+pub(crate) async fn sequential(url: &str, requests: u64) -> anyhow::Result<Latencies> {
+    let target = Arc::new(Target::resolve(url, TIMEOUT).await?);
+    on_its_own_thread(move || async move {
+        let mut connection = Connection::new(target);
+        for _ in 0..WARM_UP {
+            connection.request().await?;
+        }
+        let mut latencies = Latencies::new();
+        for _ in 0..requests {
+            latencies.record(connection.request().await?);
+        }
+        Ok::<_, latency::load::Failure>(latencies)
+    })
+    .await?
+    .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
+}
+
+/// A closed loop on a thread of its own. Failures are an error.
+pub(crate) async fn loaded(
+    url: &str,
+    connections: usize,
+    time: Duration,
+) -> anyhow::Result<Measurement> {
+    let target = Arc::new(Target::resolve(url, TIMEOUT).await?);
+    let measurement =
+        on_its_own_thread(move || closed_loop(target, connections, Work::For(time), || {})).await?;
+    anyhow::ensure!(
+        measurement.failures.count() == 0,
+        "{url}: {} requests failed",
+        measurement.failures.count()
+    );
+    Ok(measurement)
+}
+
+/// The median in nanoseconds.
+pub(crate) fn p50(latencies: &Latencies) -> f64 {
+    latencies
+        .percentile(50.0)
+        .map_or(f64::NAN, |p50| p50.as_nanos() as f64)
+}
