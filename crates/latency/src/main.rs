@@ -1,10 +1,21 @@
 //! The `latency` command. Exit codes: 0 well, 1 requests or the command failed, 2 bad input, 128 + n signal n.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use latency::{BadInput, Ending, cli, commands, interrupt::Signal};
 
 fn main() -> ExitCode {
+    // What the host and the stack find worth a word, such as a resource that is left out locally.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(Ok(help)) => {
