@@ -31,6 +31,10 @@ const KEY: &str = "hits";
 /// The digits of the largest count, so that no larger object is fetched.
 const MAX_DIGITS: i64 = 20;
 
+/// The share of a hit's time in which no try starts any more: one that is cut off may have been written all the same, and
+/// then a hit would be counted that got no number.
+const TO_FINISH_A_TRY: u32 = 4;
+
 /// The counter in object `hits` of a bucket.
 #[derive(Debug)]
 pub(crate) struct Counter {
@@ -110,10 +114,14 @@ impl Counter {
 
     async fn compare_and_swap(&self, time_left: Duration) -> Result<u64, Error> {
         let start = Instant::now();
+        let to_start_a_try = time_left - time_left / TO_FINISH_A_TRY;
         let mut known = self.known().await;
         loop {
-            let left = time_left.saturating_sub(start.elapsed());
-            let pause = lock(&self.contention).pause(Instant::now(), left, time_left);
+            let left = to_start_a_try.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(Error::OutOfTime);
+            }
+            let pause = lock(&self.contention).pause(Instant::now(), left, to_start_a_try);
             if let Some(pause) = pause {
                 // What was seen before the pause is most likely out of date after it: a write would be one for nothing.
                 known = None;
