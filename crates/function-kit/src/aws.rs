@@ -114,7 +114,6 @@ pub fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) 
 
 #[cfg(test)]
 mod tests {
-    use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_runtime_api::{client::result::ConnectorError, http::StatusCode};
     use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
 

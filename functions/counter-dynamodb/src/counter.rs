@@ -57,15 +57,14 @@ impl Counter {
     /// Counts a hit, and returns the count after it.
     ///
     /// A number is never returned twice, and the count is never below the numbers returned. It can be above them: when an
-    /// answer of DynamoDB is lost the SDK sends the update again, and the lost one may have been counted.
+    /// answer of DynamoDB is lost or too late the SDK sends the update again, and the first one may have been counted.
     pub(crate) async fn hit(&self, time_left: Duration) -> Result<u64, Error> {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("id", AttributeValue::N("0".into()))
-            .update_expression("ADD #hits :one")
-            .expression_attribute_names("#hits", HITS)
+            .update_expression("ADD hits :one")
             .expression_attribute_values(":one", AttributeValue::N("1".into()))
             .return_values(ReturnValue::UpdatedNew)
             .send();

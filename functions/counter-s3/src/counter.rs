@@ -105,7 +105,7 @@ impl Counter {
     /// Counts a hit, and returns the count after it.
     ///
     /// A number is never returned twice, and the count is never below the numbers returned. It can be above them: when an
-    /// answer of S3 is lost, the write may have been done, and the hit is counted again.
+    /// answer of S3 is lost or too late, the write may have been done all the same.
     pub(crate) async fn hit(&self, time_left: Duration) -> Result<u64, Error> {
         timeout(time_left, self.compare_and_swap(time_left))
             .await
