@@ -125,13 +125,13 @@ pub(crate) mod fixture {
                 "Outputs": { "Table": { "Value": { "Ref": "Table" } } },
             });
             let outputs = emulator.deploy("counter", &template).await.unwrap();
-            let counter = counter(&emulator, &outputs["Table"]);
+            let counter = counter(emulator.endpoint(), &outputs["Table"]);
             Self { counter, emulator }
         }
 
         /// A counter of another execution environment.
         pub(crate) fn another(&self) -> Counter {
-            counter(&self.emulator, &self.counter.table)
+            counter(self.emulator.endpoint(), &self.counter.table)
         }
 
         /// Makes the count something that is no number.
@@ -148,8 +148,8 @@ pub(crate) mod fixture {
         }
     }
 
-    fn counter(emulator: &Ministack, table: &str) -> Counter {
-        let variables = ministack::variables(emulator.endpoint());
+    pub(crate) fn counter(endpoint: &str, table: &str) -> Counter {
+        let variables = ministack::variables(endpoint);
         let config = aws::config_from(|name| {
             let variable = variables.iter().find(|(set, _)| *set == name);
             variable
@@ -164,7 +164,10 @@ pub(crate) mod fixture {
 mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
-    use super::{fixture::emulated_table, *};
+    use super::{
+        fixture::{self, emulated_table},
+        *,
+    };
 
     const TIME: Duration = Duration::from_millis(4500);
 
@@ -209,6 +212,18 @@ mod tests {
     async fn no_time_left_is_unavailable() {
         let table = emulated_table().await;
         let error = table.counter.hit(Duration::ZERO).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable(None)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
+        // Connections are made, by the kernel, and nobody takes them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let counter = fixture::counter(&endpoint, "counter");
+        let time = Duration::from_millis(300);
+        let hit = timeout(TIME, counter.hit(time)).await;
+        let error = hit.expect("given up in time").unwrap_err();
         assert!(matches!(error, Error::Unavailable(None)), "{error:?}");
     }
 }

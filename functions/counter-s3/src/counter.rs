@@ -271,13 +271,13 @@ pub(crate) mod fixture {
                 "Outputs": { "Bucket": { "Value": { "Ref": "Bucket" } } },
             });
             let outputs = emulator.deploy("counter", &template).await.unwrap();
-            let counter = counter(&emulator, &outputs["Bucket"]);
+            let counter = counter(emulator.endpoint(), &outputs["Bucket"]);
             Self { counter, emulator }
         }
 
         /// A counter of another execution environment.
         pub(crate) fn another(&self) -> Counter {
-            counter(&self.emulator, &self.counter.bucket)
+            counter(self.emulator.endpoint(), &self.counter.bucket)
         }
 
         /// Writes the object, as somebody else might.
@@ -317,8 +317,8 @@ pub(crate) mod fixture {
         find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
     }
 
-    fn counter(emulator: &Ministack, bucket: &str) -> Counter {
-        let variables = ministack::variables(emulator.endpoint());
+    pub(crate) fn counter(endpoint: &str, bucket: &str) -> Counter {
+        let variables = ministack::variables(endpoint);
         let config = aws::config_from(|name| {
             let variable = variables.iter().find(|(set, _)| *set == name);
             variable
@@ -335,7 +335,10 @@ mod tests {
 
     use tokio::task::JoinSet;
 
-    use super::{fixture::EmulatedBucket, *};
+    use super::{
+        fixture::{self, EmulatedBucket},
+        *,
+    };
 
     /// What a function timeout of five seconds leaves.
     const TIME: Duration = Duration::from_millis(4500);
@@ -436,5 +439,17 @@ mod tests {
         assert_eq!(hits.len(), 16 * 20);
         let distinct: BTreeSet<u64> = hits.into_iter().collect();
         assert_eq!(distinct, (1..=16 * 20).collect());
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
+        // Connections are made, by the kernel, and nobody takes them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        let counter = fixture::counter(&endpoint, "counter");
+        let time = Duration::from_millis(300);
+        let hit = timeout(TIME, counter.hit(time)).await;
+        let error = hit.expect("given up in time").unwrap_err();
+        assert!(matches!(error, Error::OutOfTime), "{error:?}");
     }
 }
