@@ -44,7 +44,7 @@ impl Counter {
         Self { client, table }
     }
 
-    /// Opens the connection to DynamoDB, by a call that the function's policy denies: it costs nothing.
+    /// Opens the connection to DynamoDB by reading the item: half a read request unit a cold start.
     pub(crate) async fn open_connection(&self) {
         let get = self
             .client
