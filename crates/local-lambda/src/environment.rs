@@ -1,10 +1,8 @@
 //! An execution environment: one process of a function, and the one event it may have at a time.
 
 use std::{
-    io,
-    process::ExitStatus,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -12,18 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use rustix::process::Pid;
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-    sync::{Notify, oneshot, watch},
-};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
-    function::Function,
     invocation::{FunctionError, error_payload},
-    logs::Log,
     process::{self, PeakMemory},
-    runtime_api,
 };
 
 /// How long the init phase may take (Lambda developer guide, "Init phase").
@@ -99,35 +90,10 @@ pub(crate) struct Init {
 }
 
 impl Environment {
-    /// Starts a process of the function. Its init phase is over with its first call for an event.
-    pub(crate) async fn start(
-        function: &Function,
-        log: &Log,
-        freeze: bool,
-    ) -> io::Result<(Arc<Self>, Init)> {
-        let since = Instant::now();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let runtime_api = listener.local_addr()?.to_string();
-        let log_stream = format!("local/[$LATEST]{}", uuid::Uuid::new_v4().simple());
-        let child = Command::new(&function.program)
-            .args(&function.arguments)
-            .current_dir(&function.directory)
-            .env_clear()
-            .envs(function.variables(&runtime_api, &log_stream))
-            .stdin(std::process::Stdio::null())
-            .stdout(log.stdio()?)
-            .stderr(log.stdio()?)
-            // A group of its own: a terminal's Ctrl-C is for the host, and the kernel hangs up on a frozen process
-            // whose host has gone.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
-        let pid = child
-            .id()
-            .and_then(|id| Pid::from_raw(id.cast_signed()))
-            .ok_or_else(|| io::Error::other("the process has no id"))?;
+    /// An environment whose process has just been started, `since` when.
+    pub(crate) fn new(pid: Pid, freeze: bool, since: Instant) -> (Self, Init) {
         let (initialised, end) = oneshot::channel();
-        let environment = Arc::new(Self {
+        let environment = Self {
             pid,
             freeze,
             state: Mutex::new(State {
@@ -139,14 +105,8 @@ impl Environment {
             ended: watch::Sender::new(false),
             peak_memory: PeakMemory::of(pid),
             peak_memory_bytes: AtomicU64::new(0),
-        });
-        let endpoint = tokio::spawn(runtime_api::serve(listener, environment.clone()));
-        tokio::spawn(
-            environment
-                .clone()
-                .wait_for_end(child, endpoint.abort_handle()),
-        );
-        Ok((environment, Init { since, end }))
+        };
+        (environment, Init { since, end })
     }
 
     /// Waits for the end of the init phase: how long it took. An environment whose init phase fails is ended.
@@ -287,16 +247,13 @@ impl Environment {
             .max(now)
     }
 
-    async fn wait_for_end(self: Arc<Self>, mut child: Child, endpoint: tokio::task::AbortHandle) {
-        let status = tokio::select! {
-            status = child.wait() => status,
-            () = self.kill.notified() => match child.start_kill() {
-                Ok(()) => child.wait().await,
-                Err(error) => Err(error),
-            },
-        };
-        endpoint.abort();
-        let how = status.map_or_else(|error| error.to_string(), describe);
+    /// Resolves when the process is to be killed.
+    pub(crate) async fn to_be_killed(&self) {
+        self.kill.notified().await;
+    }
+
+    /// The process has ended, in this way: whoever waits for something of it hears of that.
+    pub(crate) fn has_ended(&self, how: String) {
         let (waiting, in_flight) = {
             let mut state = self.lock();
             state.exit = Some(how.clone());
@@ -307,26 +264,13 @@ impl Environment {
             let _ = reply.send(Outcome::NotDelivered);
         }
         if let Some(in_flight) = in_flight {
-            let _ = in_flight.reply.send(Outcome::Ended {
-                how,
-                duration: in_flight.since.elapsed(),
-            });
+            let duration = in_flight.since.elapsed();
+            let _ = in_flight.reply.send(Outcome::Ended { how, duration });
         }
         self.ended.send_replace(true);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An exit status in Lambda's words: `exit status 1`, `signal: killed`.
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(9)) => "signal: killed".to_owned(),
-        (None, Some(signal)) => format!("signal: {signal}"),
-        (None, None) => "unknown".to_owned(),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     environment::{Environment, Event, InitFailed, Outcome},
     function::Function,
     invocation::{FunctionError, Invocation, InvokeError, MAX_PAYLOAD_BYTES, error_payload},
+    launch::launch,
     logs::{Log, Logs},
     placement::Environments,
     report::{Report, Status},
@@ -356,7 +357,7 @@ impl Shared {
         request_id: &str,
     ) -> Result<Result<(Arc<Environment>, Duration), Finished>, InvokeError> {
         let function = &hosted.function;
-        let started = Environment::start(function, &hosted.log, self.settings.freeze).await;
+        let started = launch(function, &hosted.log, self.settings.freeze).await;
         let (environment, init) = started.map_err(|error| {
             let message = format!("{} can't be started: {error}", function.program.display());
             hosted

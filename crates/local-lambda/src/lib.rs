@@ -13,6 +13,7 @@ mod front_door;
 mod function;
 mod host;
 mod invocation;
+mod launch;
 mod logs;
 mod placement;
 mod process;
