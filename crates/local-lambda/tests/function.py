@@ -21,6 +21,8 @@ match os.environ.get("INIT"):
     case "error":
         call("POST", "init/error", json.dumps({"errorType": "NoTable", "errorMessage": "TABLE_NAME is missing"}))
         sys.exit(1)
+    case "hang":
+        time.sleep(60)
 
 while True:
     answer, event = call("GET", "invocation/next")

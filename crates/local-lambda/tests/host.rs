@@ -216,6 +216,23 @@ async fn an_init_phase_that_fails_is_the_invocations_error() {
 }
 
 #[tokio::test]
+async fn an_init_phase_that_takes_too_long_is_ended() {
+    let mut hanging = function("f");
+    hanging
+        .environment
+        .insert("INIT".to_owned(), "hang".to_owned());
+    let (host, _) = host(hanging, HostSettings::default());
+    let error = failure(&host, json!({})).await;
+    assert_eq!(error["errorType"], "Sandbox.Timedout");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(
+        message.ends_with("Init timed out after 10.00 seconds"),
+        "{message}"
+    );
+    assert_eq!(host.process_ids("f"), Vec::<u32>::new());
+}
+
+#[tokio::test]
 async fn a_frozen_environment_stands_still_until_its_next_event() {
     let (host, _) = host(
         function("f"),
