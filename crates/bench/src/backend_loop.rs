@@ -15,8 +15,8 @@ use crate::{
     stack::{Served, p50, sequential},
 };
 
-const TURNS: usize = 15;
-const REQUESTS: u64 = 200;
+const TURNS: usize = 75;
+const REQUESTS: u64 = 50;
 
 pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
     let ratios = turns(served, "bare_update_item", "/dynamodb/hits").await?;

@@ -10,7 +10,7 @@ use crate::{
     stack::Served,
 };
 
-const TURNS: usize = 25;
+const TURNS: usize = 51;
 const COUNTERS: [&str; 2] = ["counter-dynamodb", "counter-s3"];
 /// How long a report may come after its answer.
 const REPORTED_WITHIN: Duration = Duration::from_secs(2);

@@ -13,13 +13,15 @@ use tokio::process::{Child, Command};
 use crate::{
     ratio::Ratios,
     rows::{Bar, Measured},
-    stack::{Served, loaded, p50, sequential},
+    stack::{Served, in_turns, loaded, sequential},
 };
 
-const TURNS: usize = 15;
-const REQUESTS: u64 = 500;
+/// Short turns: the speed of a shared machine changes within seconds.
+const LATENCY_TURNS: usize = 200;
+const REQUESTS: u64 = 50;
+const THROUGHPUT_TURNS: usize = 31;
 const CONNECTIONS: usize = 8;
-const LOADED: Duration = Duration::from_secs(1);
+const LOADED: Duration = Duration::from_millis(500);
 /// `watch` compiles the function first.
 const COMPILED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -27,17 +29,11 @@ pub(crate) async fn against_watch(served: &mut Served) -> anyhow::Result<Vec<Mea
     let watch = Watch::start().await?;
     let (ours, theirs) = (served.url("/empty"), watch.url());
     eprintln!("calling the empty function through the host and through cargo lambda watch");
-    let (mut latency, mut throughput) = (Ratios::default(), Ratios::default());
-    for _ in 0..TURNS {
-        let (host, watch) = (
-            sequential(&ours, REQUESTS).await?,
-            sequential(&theirs, REQUESTS).await?,
-        );
-        latency.add(p50(&host) / p50(&watch));
-        let (host, watch) = (
-            loaded(&ours, CONNECTIONS, LOADED).await?,
-            loaded(&theirs, CONNECTIONS, LOADED).await?,
-        );
+    let latency = in_turns([&ours, &theirs], LATENCY_TURNS, REQUESTS).await?;
+    let mut throughput = Ratios::default();
+    for _ in 0..THROUGHPUT_TURNS {
+        let host = loaded(&ours, CONNECTIONS, LOADED).await?;
+        let watch = loaded(&theirs, CONNECTIONS, LOADED).await?;
         throughput.add(host.requests_per_second() / watch.requests_per_second());
     }
     watch.stop().await?;

@@ -9,19 +9,22 @@ use std::{
 
 use anyhow::Context as _;
 use latency::{
-    load::{Connection, Measurement, Target, Work, closed_loop, on_its_own_thread},
+    load::{Connection, Failure, Measurement, Target, Work, closed_loop, on_its_own_thread},
     package::zipped_bytes,
     statistics::Latencies,
 };
 use local_lambda::{HostSettings, Report};
 use local_stack::{Settings, Stack};
 
-use crate::rows::{Bar, Measured};
+use crate::{
+    ratio::Ratios,
+    rows::{Bar, Measured},
+};
 
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests before each turn that are not counted.
-const WARM_UP: u64 = 20;
+const WARM_UP: u64 = 10;
 
 /// The template's stack with the reports of its invocations.
 pub(crate) struct Served {
@@ -117,19 +120,41 @@ impl Served {
 /// One request after the other on one connection, on a thread of its own.
 pub(crate) async fn sequential(url: &str, requests: u64) -> anyhow::Result<Latencies> {
     let target = Arc::new(Target::resolve(url, TIMEOUT).await?);
+    on_its_own_thread(move || async move { turn(&mut Connection::new(target), requests).await })
+        .await?
+        .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
+}
+
+/// Two URLs in turns of so many requests, each on a connection that stays open: the ratios of their medians.
+pub(crate) async fn in_turns(
+    urls: [&str; 2],
+    turns: usize,
+    requests: u64,
+) -> anyhow::Result<Ratios> {
+    let a = Arc::new(Target::resolve(urls[0], TIMEOUT).await?);
+    let b = Arc::new(Target::resolve(urls[1], TIMEOUT).await?);
     on_its_own_thread(move || async move {
-        let mut connection = Connection::new(target);
-        for _ in 0..WARM_UP {
-            connection.request().await?;
+        let (mut a, mut b) = (Connection::new(a), Connection::new(b));
+        let mut ratios = Ratios::default();
+        for _ in 0..turns {
+            let (a, b) = (turn(&mut a, requests).await?, turn(&mut b, requests).await?);
+            ratios.add(p50(&a) / p50(&b));
         }
-        let mut latencies = Latencies::new();
-        for _ in 0..requests {
-            latencies.record(connection.request().await?);
-        }
-        Ok::<_, latency::load::Failure>(latencies)
+        Ok(ratios)
     })
     .await?
-    .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
+    .map_err(|failure: Failure| anyhow::anyhow!("{urls:?}: {failure}"))
+}
+
+async fn turn(connection: &mut Connection, requests: u64) -> Result<Latencies, Failure> {
+    for _ in 0..WARM_UP {
+        connection.request().await?;
+    }
+    let mut latencies = Latencies::new();
+    for _ in 0..requests {
+        latencies.record(connection.request().await?);
+    }
+    Ok(latencies)
 }
 
 /// A closed loop on a thread of its own. Failures are an error.

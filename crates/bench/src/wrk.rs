@@ -11,7 +11,7 @@ use crate::{
     stack::Served,
 };
 
-const TURNS: usize = 15;
+const TURNS: usize = 25;
 const REQUESTS: u64 = 2000;
 
 /// Has wrk print the mean latency in microseconds, with all digits.
