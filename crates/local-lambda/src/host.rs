@@ -15,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    awake::Awake,
     environment::{Environment, Event, InitFailed, Outcome},
     function::Function,
     invocation::{FunctionError, Invocation, InvokeError, MAX_PAYLOAD_BYTES, error_payload},
@@ -113,6 +114,7 @@ struct Shared {
     settings: HostSettings,
     functions: BTreeMap<String, Hosted>,
     closed: AtomicBool,
+    awake: Awake,
 }
 
 #[derive(Debug)]
@@ -168,6 +170,7 @@ impl Host {
             settings,
             functions: hosted,
             closed: AtomicBool::new(false),
+            awake: Awake::new(),
         });
         tokio::spawn(retire(Arc::downgrade(&shared)));
         Ok(Self { shared })
@@ -188,6 +191,7 @@ impl Host {
         let (shared, function) = (self.shared.clone(), function.to_owned());
         let (reply, answer) = oneshot::channel();
         tokio::spawn(async move {
+            shared.awake.stir();
             let hosted = match shared.hosted(&function) {
                 Ok(hosted) => hosted,
                 Err(error) => return drop(reply.send(Err(error))),
@@ -199,6 +203,7 @@ impl Host {
                     // Lets the answer go out first: the books can wait, the caller can't.
                     tokio::task::yield_now().await;
                     shared.report(hosted, &finished);
+                    shared.awake.stir();
                 }
                 Err(error) => drop(reply.send(Err(error))),
             }

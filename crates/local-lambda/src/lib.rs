@@ -8,6 +8,7 @@
 //! What is not: the CPU share that goes with the memory size, the memory limit itself, and the network.
 
 mod asynchronous;
+mod awake;
 mod environment;
 mod front_door;
 mod function;
