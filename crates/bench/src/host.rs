@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use crate::{
@@ -108,12 +109,13 @@ impl Watch {
     }
 
     async fn stop(mut self) -> anyhow::Result<()> {
-        if let Some(id) = self.child.id() {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(id) = id {
             // Ctrl-C is how it is meant to end.
-            Command::new("kill")
-                .args(["-INT", &id.to_string()])
-                .status()
-                .await?;
+            kill_process(id, Signal::INT)?;
         }
         self.child.wait().await?;
         Ok(())

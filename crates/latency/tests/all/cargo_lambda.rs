@@ -8,10 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::stack::{finished, in_its_session, line_with};
+use crate::{
+    command::send,
+    stack::{finished, in_its_session, line_with},
+};
 
 /// `watch` compiles the functions first.
 const COMPILED_WITHIN: Duration = Duration::from_secs(900);
@@ -103,8 +107,8 @@ async fn cargo_lambda_invoke_works_against_the_host_and_against_watch_alike() {
     assert_eq!(invoke(watch, "counter-dynamodb").await.as_deref(), Ok("2"));
     assert_eq!(invoke(watch, "counter-s3").await.as_deref(), Ok("2"));
 
-    crate::command::signal(watching.id().unwrap(), "INT").await;
+    send(watching.id().unwrap(), Signal::INT);
     watching.wait().await.unwrap();
-    crate::command::signal(up.id().unwrap(), "INT").await;
+    send(up.id().unwrap(), Signal::INT);
     assert_eq!(finished(up).await.code, Some(0));
 }

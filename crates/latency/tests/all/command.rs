@@ -2,6 +2,8 @@
 
 use std::{path::Path, process::Stdio, time::Duration};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::server::{Behaviour, Server, refusing_address, secure_server};
 use tokio::process::{Child, Command};
 
@@ -209,7 +211,7 @@ async fn ctrl_c_ends_a_probe_with_exit_code_130() {
     })
     .await
     .expect("the probe begins");
-    signal(pid, "INT").await;
+    send(pid, Signal::INT);
     assert_eq!(outcome(child).await.code, Some(130));
 }
 
@@ -248,11 +250,7 @@ pub(crate) fn json(file: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-pub(crate) async fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .args([format!("-{name}"), pid.to_string()])
-        .status()
-        .await
-        .unwrap();
-    assert!(status.success());
+pub(crate) fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+    kill_process(pid, signal).unwrap();
 }

@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, Command},
 };
 
-use crate::command::{Outcome, json, outcome, signal};
+use crate::command::{Outcome, json, outcome, send};
 
 const LONG: Duration = Duration::from_secs(120);
 
@@ -162,7 +163,7 @@ async fn ctrl_c_ends_a_comparison_and_leaves_nothing_running() {
         panic!("it ended before");
     };
     tokio::time::timeout(LONG, measuring).await.unwrap();
-    signal(child.id().unwrap(), "INT").await;
+    send(child.id().unwrap(), Signal::INT);
     assert_eq!(finished(child).await.code, Some(130));
 }
 
@@ -172,7 +173,7 @@ async fn ctrl_c_while_the_stack_starts_leaves_nothing_running() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let starting = tokio::time::timeout(LONG, lines.next_line()).await.unwrap();
     assert_eq!(starting.unwrap().as_deref(), Some("starting template.yaml"));
-    signal(child.id().unwrap(), "INT").await;
+    send(child.id().unwrap(), Signal::INT);
     assert_eq!(finished(child).await.code, Some(130));
 }
 
@@ -245,7 +246,7 @@ async fn up_serves_until_it_is_told_to_end() {
     let probe = finished(probe).await;
     assert_eq!(probe.code, Some(0), "{}{}", probe.stdout, probe.stderr);
     line_with(&mut child, "REPORT RequestId: ").await;
-    signal(child.id().unwrap(), "TERM").await;
+    send(child.id().unwrap(), Signal::TERM);
     assert_eq!(finished(child).await.code, Some(0));
 }
 
