@@ -112,7 +112,7 @@ pub struct Host {
 #[derive(Debug)]
 struct Shared {
     settings: HostSettings,
-    functions: BTreeMap<String, Hosted>,
+    functions: BTreeMap<String, Arc<Hosted>>,
     closed: AtomicBool,
     awake: Awake,
 }
@@ -162,7 +162,7 @@ impl Host {
                 environments: Environments::new(concurrency),
                 log,
             };
-            if hosted.insert(name.clone(), entry).is_some() {
+            if hosted.insert(name.clone(), Arc::new(entry)).is_some() {
                 return Err(Error::DefinedTwice(name));
             }
         }
@@ -185,24 +185,23 @@ impl Host {
                 limit: MAX_PAYLOAD_BYTES,
             });
         }
-        if !self.has(function) {
-            return Err(InvokeError::NotFound(function.to_owned()));
-        }
-        let (shared, function) = (self.shared.clone(), function.to_owned());
+        let hosted = self
+            .shared
+            .functions
+            .get(function)
+            .ok_or_else(|| InvokeError::NotFound(function.to_owned()))?
+            .clone();
+        let shared = self.shared.clone();
         let (reply, answer) = oneshot::channel();
         tokio::spawn(async move {
             shared.awake.stir();
-            let hosted = match shared.hosted(&function) {
-                Ok(hosted) => hosted,
-                Err(error) => return drop(reply.send(Err(error))),
-            };
-            match shared.invoke(hosted, payload).await {
+            match shared.invoke(&hosted, payload).await {
                 Ok(finished) => {
                     // A caller that has gone wants no answer.
                     let _ = reply.send(Ok(finished.invocation.clone()));
                     // Lets the answer go out first: the books can wait, the caller can't.
                     tokio::task::yield_now().await;
-                    shared.report(hosted, &finished);
+                    shared.report(&hosted, &finished);
                     shared.awake.stir();
                 }
                 Err(error) => drop(reply.send(Err(error))),
@@ -273,12 +272,6 @@ struct Finished {
 }
 
 impl Shared {
-    fn hosted(&self, function: &str) -> Result<&Hosted, InvokeError> {
-        self.functions
-            .get(function)
-            .ok_or_else(|| InvokeError::NotFound(function.to_owned()))
-    }
-
     async fn invoke(&self, hosted: &Hosted, payload: Bytes) -> Result<Finished, InvokeError> {
         let _permit = hosted.environments.admit().ok_or(InvokeError::Throttled)?;
         let request_id = uuid::Uuid::new_v4().to_string();
