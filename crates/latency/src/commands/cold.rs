@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use local_lambda::HostSettings;
 use local_stack::Stack;
 
 use super::{
-    stack::{ColdStarts, Reports, megabytes, path, with_stack},
+    stack::{ColdStarts, Reports, megabytes, path, with_reports},
     target,
 };
 use crate::{
@@ -22,15 +21,7 @@ use crate::{
 };
 
 pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
-    let (reports, on_report) = Reports::new();
-    let host = HostSettings {
-        on_report: Some(on_report),
-        ..HostSettings::default()
-    };
-    let template = &arguments.template;
-    let progress = Progress::spinner(&format!("starting {}", template.template.display()));
-    with_stack(template, 0, host, interrupts, async |stack| {
-        progress.finish();
+    with_reports(&arguments.template, interrupts, async |stack, reports| {
         measure(arguments, stack, reports).await
     })
     .await

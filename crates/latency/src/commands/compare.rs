@@ -5,11 +5,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
 
-use local_lambda::{HostSettings, Report};
+use local_lambda::Report;
 use local_stack::{Architecture, ServedFunction, Stack};
 
 use super::{
-    stack::{ColdStarts, Reports, megabytes, path, with_stack},
+    stack::{ColdStarts, Reports, megabytes, path, with_reports},
     target,
 };
 use crate::{
@@ -55,15 +55,7 @@ pub(super) async fn run(
     arguments: &Compare,
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Results> {
-    let (reports, on_report) = Reports::new();
-    let host = HostSettings {
-        on_report: Some(on_report),
-        ..HostSettings::default()
-    };
-    let template = &arguments.template;
-    let progress = Progress::spinner(&format!("starting {}", template.template.display()));
-    with_stack(template, 0, host, interrupts, async |stack| {
-        progress.finish();
+    with_reports(&arguments.template, interrupts, async |stack, reports| {
         let measured_at = SystemTime::now();
         let subjects = measure(arguments, stack, reports).await?;
         results(arguments, measured_at, &subjects)

@@ -10,6 +10,7 @@ use crate::{
     cli::Template,
     interrupt::Interrupts,
     load::{Measurement, Sequential, Target, on_its_own_thread},
+    output::Progress,
     statistics::Latencies,
 };
 
@@ -43,6 +44,25 @@ pub(super) async fn with_stack<T>(
     Ok(used)
 }
 
+/// The same for a measurement: on a free port, with the host's reports, and saying that it starts.
+pub(super) async fn with_reports<T>(
+    template: &Template,
+    interrupts: &mut Interrupts,
+    measure: impl AsyncFnOnce(&Stack, Reports) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (reports, on_report) = Reports::new();
+    let host = HostSettings {
+        on_report: Some(on_report),
+        ..HostSettings::default()
+    };
+    let progress = Progress::spinner(&format!("starting {}", template.template.display()));
+    with_stack(template, 0, host, interrupts, async |stack| {
+        progress.finish();
+        measure(stack, reports).await
+    })
+    .await
+}
+
 /// The path under which a function can be called without knowing anything of it.
 pub(super) fn path(function: &ServedFunction) -> Option<&str> {
     let callable = |route: &&Route| {
@@ -59,7 +79,7 @@ pub(super) struct Reports(mpsc::UnboundedReceiver<Report>);
 
 impl Reports {
     /// The reports, and what a host has to call with them.
-    pub(super) fn new() -> (Self, OnReport) {
+    fn new() -> (Self, OnReport) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let listener = move |report: &Report| {
             // Nobody listens any more: the measurement is over.
