@@ -6,6 +6,7 @@ SHELL := /bin/bash
 # One target directory, where template.yaml looks for the functions, whatever the caller's settings are.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/local/latency
 
