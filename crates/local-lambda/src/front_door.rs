@@ -24,6 +24,7 @@ use crate::{
     host::Host,
     invocation::{Invocation, InvokeError, MAX_PAYLOAD_BYTES},
 };
+pub use http_event::API_ID;
 pub use routes::{Error, Route, RouteMethod};
 
 /// The longest an HTTP API waits for a function (API Gateway quotas: 30 s, can't be raised).

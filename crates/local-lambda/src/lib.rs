@@ -21,7 +21,7 @@ mod process;
 mod report;
 mod runtime_api;
 
-pub use front_door::{Error as FrontDoorError, FrontDoors, Route, RouteMethod, serve};
+pub use front_door::{API_ID, Error as FrontDoorError, FrontDoors, Route, RouteMethod, serve};
 pub use function::Function;
 pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};

@@ -10,28 +10,38 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::Error;
 
-/// A served host. Dropping it closes the doors, but the host's environments stay until the runtime ends.
+/// Listeners on one port, on which nobody serves yet.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct Listeners {
     address: SocketAddr,
-    host: Host,
-    close: watch::Sender<()>,
-    serving: Vec<JoinHandle<Result<(), FrontDoorError>>>,
+    sockets: Vec<TcpListener>,
 }
 
-/// Listens on a port of 127.0.0.1, or on a free one if it is 0.
-///
-/// A port that was asked for is also listened on at `[::1]`, where the system has it: `cargo lambda invoke` calls there.
-pub(crate) async fn listen(port: u16) -> Result<Vec<TcpListener>, Error> {
-    let mut listeners = vec![bind(Ipv4Addr::LOCALHOST.into(), port).await?];
-    if port != 0 {
-        match bind(Ipv6Addr::LOCALHOST.into(), port).await {
-            Ok(listener) => listeners.push(listener),
-            Err(taken @ Error::PortTaken(_)) => return Err(taken),
-            Err(no_ipv6) => tracing::debug!(%no_ipv6, "served on 127.0.0.1 only"),
+impl Listeners {
+    /// Listens on a port of 127.0.0.1, or on a free one if it is 0.
+    ///
+    /// A port that was asked for is also listened on at `[::1]`, where the system has it: `cargo lambda invoke` calls
+    /// there.
+    pub(crate) async fn bind(port: u16) -> Result<Self, Error> {
+        let first = bind(Ipv4Addr::LOCALHOST.into(), port).await?;
+        let address = first
+            .local_addr()
+            .map_err(|cause| Error::Listen { port, cause })?;
+        let mut sockets = vec![first];
+        if port != 0 {
+            match bind(Ipv6Addr::LOCALHOST.into(), port).await {
+                Ok(socket) => sockets.push(socket),
+                Err(taken @ Error::PortTaken(_)) => return Err(taken),
+                Err(no_ipv6) => tracing::debug!(%no_ipv6, "served on 127.0.0.1 only"),
+            }
         }
+        Ok(Self { address, sockets })
     }
-    Ok(listeners)
+
+    /// `http://127.0.0.1:PORT`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
 }
 
 async fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Error> {
@@ -43,21 +53,26 @@ async fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Error> {
         })
 }
 
+/// A served host. Dropping it closes the doors, but the host's environments stay until the runtime ends.
+#[derive(Debug)]
+pub(crate) struct Service {
+    url: String,
+    host: Host,
+    close: watch::Sender<()>,
+    serving: Vec<JoinHandle<Result<(), FrontDoorError>>>,
+}
+
 impl Service {
-    /// Opens the doors on all of these, the first of which is the one told to others.
+    /// Opens the doors on all of these.
     pub(crate) async fn open(
-        listeners: Vec<TcpListener>,
+        listeners: Listeners,
         host: Host,
         doors: FrontDoors,
     ) -> Result<Self, Error> {
-        let address = listeners
-            .first()
-            .ok_or_else(|| ErrorKind::NotFound.into())
-            .and_then(TcpListener::local_addr)
-            .map_err(|cause| Error::Listen { port: 0, cause })?;
+        let url = listeners.url();
         let close = watch::Sender::new(());
         let mut serving = Vec::new();
-        for listener in listeners {
+        for listener in listeners.sockets {
             let mut closed = close.subscribe();
             // Closed when told to, and when nobody is left to tell it.
             let until = async move { drop(closed.changed().await) };
@@ -76,7 +91,7 @@ impl Service {
             serving.push(tokio::spawn(served));
         }
         Ok(Self {
-            address,
+            url,
             host,
             close,
             serving,
@@ -84,7 +99,7 @@ impl Service {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     pub(crate) fn host(&self) -> &Host {

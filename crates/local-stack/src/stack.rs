@@ -8,7 +8,7 @@ use ministack::Ministack;
 use crate::{
     ApiCall, Error, ServedFunction,
     meter::Meter,
-    service::{Service, listen},
+    service::{Listeners, Service},
     template::{STACK_NAME, Template},
 };
 
@@ -45,8 +45,8 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
-        let template = Template::load(&settings.template, &settings.parameters)?;
-        let listeners = listen(settings.port).await?;
+        let listeners = Listeners::bind(settings.port).await?;
+        let template = Template::load(&settings.template, &settings.parameters, &listeners.url())?;
         let ministack = match settings.durable {
             true => Ministack::start_durable(&settings.ministack).await?,
             false => Ministack::start(&settings.ministack).await?,
@@ -105,7 +105,7 @@ impl Stack {
     /// The same functions once more, on a port of their own, with their calls to the emulator counted. No reports are
     /// made of them: counting takes time.
     pub async fn metered(&self) -> Result<Metered, Error> {
-        let listeners = listen(0).await?;
+        let listeners = Listeners::bind(0).await?;
         let meter = Meter::start(self.ministack.endpoint())
             .await
             .map_err(|cause| Error::Listen { port: 0, cause })?;

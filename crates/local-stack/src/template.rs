@@ -40,8 +40,12 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads a template. `given` are values for its parameters.
-    pub(crate) fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<Self, Error> {
+    /// Reads a template. `given` are values for its parameters, `api_endpoint` is where its HTTP API is served.
+    pub(crate) fn load(
+        path: &Path,
+        given: &BTreeMap<String, String>,
+        api_endpoint: &str,
+    ) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|cause| Error::Unreadable {
             template: path.to_owned(),
             cause,
@@ -56,10 +60,15 @@ impl Template {
                 known: parameters.iter().map(|(name, _)| name.clone()).collect(),
             });
         }
-        Self::evaluate(path, &root, given).map_err(|fault| error(path, fault))
+        Self::evaluate(path, &root, given, api_endpoint).map_err(|fault| error(path, fault))
     }
 
-    fn evaluate(path: &Path, root: &Node, given: &BTreeMap<String, String>) -> Result<Self, Fault> {
+    fn evaluate(
+        path: &Path,
+        root: &Node,
+        given: &BTreeMap<String, String>,
+        api_endpoint: &str,
+    ) -> Result<Self, Fault> {
         if let Some(transform) = root.get("Transform")
             && transform.as_str() != Some("AWS::Serverless-2016-10-31")
         {
@@ -68,6 +77,7 @@ impl Template {
         }
         let mut scope = Scope {
             parameters: parameters::values(root.get("Parameters"), given)?,
+            api_endpoint: api_endpoint.to_owned(),
             ..Scope::default()
         };
         scope.conditions = conditions::values(root.get("Conditions"), &scope)?;
@@ -178,7 +188,8 @@ mod tests {
         let given = given
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Template::load(&directory.path().join("template.yaml"), &given.collect())
+        let template = directory.path().join("template.yaml");
+        Template::load(&template, &given.collect(), "http://127.0.0.1:9000")
     }
 
     /// The error's text, from the template's name on.
@@ -403,6 +414,24 @@ Resources:
     }
 
     #[test]
+    fn what_only_a_deployment_needs_is_not_looked_at() {
+        let deployed = SMALL.replace(
+            "      CodeUri: target/lambda/one/\n",
+            "      CodeUri: target/lambda/one/
+      Role: !GetAtt Role.Arn
+      Tracing: !If [Live, Active, !Ref AWS::NoValue]
+      LoggingConfig: {LogGroup: !Ref LogGroup}
+",
+        ) + "
+  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: !Ref Nothing}}
+  LogGroup: {Type: AWS::Logs::LogGroup}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {AlarmActions: [!Ref Topic]}}
+  Topic: {Type: AWS::SNS::Topic}
+";
+        load(&directory(&deployed, &["one"]), &[]).unwrap();
+    }
+
+    #[test]
     fn an_unknown_parameter_is_told_from_the_known_ones() {
         assert_eq!(
             failure(SMALL, &[("Stag", "live")]),
@@ -412,7 +441,7 @@ Resources:
 
     #[test]
     fn a_missing_template_is_named() {
-        let error = Template::load(Path::new("/nowhere/template.yaml"), &BTreeMap::new());
+        let error = Template::load(Path::new("/nowhere/template.yaml"), &BTreeMap::new(), "");
         assert_eq!(
             error.unwrap_err().to_string(),
             "/nowhere/template.yaml can't be read: No such file or directory (os error 2)"

@@ -11,6 +11,9 @@ use http::{HeaderMap, header, request::Parts};
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
+/// The id of the HTTP API.
+pub const API_ID: &str = "local";
+
 const ACCOUNT_ID: &str = "123456789012";
 
 /// `12/Mar/2020:19:03:58 +0000`, the common log format of `requestContext.time`.
@@ -83,7 +86,7 @@ pub(super) fn build(parts: &Parts, body: &Bytes, source: Source<'_>) -> Bytes {
             route_key,
             path,
             path_parameters,
-        } => ("local", route_key, path, path_parameters),
+        } => (API_ID, route_key, path, path_parameters),
         Source::FunctionUrl { function, path } => (function, "$default", path, BTreeMap::new()),
     };
     let query = parts.uri.query().unwrap_or_default();

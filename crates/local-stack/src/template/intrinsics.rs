@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use local_lambda::API_ID;
 use ministack::{ACCOUNT_ID, REGION};
 
 use super::value::{Fault, Node, Value};
@@ -67,6 +68,8 @@ pub(crate) enum Local {
     State,
     /// A function of this name.
     Function(String),
+    /// An HTTP API: all of them are served on the stack's own port.
+    HttpApi,
     /// Of a type that has no local counterpart.
     Nothing(String),
     /// Not made, because its condition is false.
@@ -79,6 +82,8 @@ pub(crate) struct Scope {
     pub(crate) parameters: BTreeMap<String, Value>,
     pub(crate) conditions: BTreeMap<String, bool>,
     pub(crate) resources: BTreeMap<String, Local>,
+    /// Where HTTP APIs are served: `http://127.0.0.1:PORT`.
+    pub(crate) api_endpoint: String,
 }
 
 impl Scope {
@@ -192,6 +197,7 @@ impl Scope {
                 Box::new(Node::string(at.line, name)),
             )),
             Some(Local::Function(function)) => Ok(Value::String(function.clone())),
+            Some(Local::HttpApi) => Ok(Value::String(API_ID.to_owned())),
             other => Err(no_value(at, name, other)),
         }
     }
@@ -226,7 +232,11 @@ impl Scope {
             Some(Local::Function(name)) if attribute == "Arn" => Ok(Value::String(format!(
                 "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}"
             ))),
-            Some(Local::Function(_)) => {
+            Some(Local::HttpApi) if attribute == "ApiEndpoint" => {
+                Ok(Value::String(self.api_endpoint.clone()))
+            }
+            Some(Local::HttpApi) if attribute == "ApiId" => Ok(Value::String(API_ID.to_owned())),
+            Some(Local::Function(_) | Local::HttpApi) => {
                 Err(at.fault(format!("{resource}.{attribute} has no value locally")))
             }
             other => Err(no_value(at, resource, other)),
@@ -324,9 +334,11 @@ mod tests {
             resources: BTreeMap::from([
                 local("Table", Local::State),
                 local("Worker", Local::Function("calc-worker".to_owned())),
-                local("Api", Local::Nothing("AWS::Serverless::HttpApi".to_owned())),
+                local("Api", Local::HttpApi),
+                local("Topic", Local::Nothing("AWS::SNS::Topic".to_owned())),
                 local("Extra", Local::Off),
             ]),
+            api_endpoint: "http://127.0.0.1:9000".to_owned(),
         }
     }
 
@@ -394,6 +406,22 @@ mod tests {
     }
 
     #[test]
+    fn an_http_api_has_its_local_address() {
+        assert_eq!(
+            evaluated("!Sub ${Api.ApiEndpoint}/hits"),
+            r#""http://127.0.0.1:9000/hits""#
+        );
+        assert_eq!(
+            evaluated("!Join [',', [!GetAtt Api.ApiEndpoint, !Ref Table]]"),
+            r#"{"Fn::Join":[",",["http://127.0.0.1:9000",{"Ref":"Table"}]]}"#
+        );
+        assert_eq!(
+            evaluated("[!Ref Api, !GetAtt Api.ApiId]"),
+            r#"["local","local"]"#
+        );
+    }
+
+    #[test]
     fn the_value_that_a_condition_chooses_is_the_only_one_evaluated() {
         assert_eq!(evaluated("!If [Live, a, !Ref Nowhere]"), r#""a""#);
         assert_eq!(
@@ -416,9 +444,10 @@ mod tests {
                 "1: there is no parameter or resource Tabel",
             ),
             (
-                "!Ref Api",
-                "1: Api (AWS::Serverless::HttpApi) does not exist locally",
+                "!Ref Topic",
+                "1: Topic (AWS::SNS::Topic) does not exist locally",
             ),
+            ("!GetAtt Api.Stage", "1: Api.Stage has no value locally"),
             ("!Ref Extra", "1: Extra is not made: its condition is false"),
             (
                 "!GetAtt Worker.Version",

@@ -12,20 +12,23 @@ use super::{
 
 pub(crate) const FUNCTION: &str = "AWS::Serverless::Function";
 
+const HTTP_API: &str = "AWS::Serverless::HttpApi";
+
 /// Types whose resources hold what functions read and write: made in the emulator.
 const STATE: [&str; 3] = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"];
 
 /// Types, or the beginnings of their names, that a local run can do without: routes are read from the functions' events,
 /// everybody may do everything, and logs are files.
-const DISPENSABLE: [&str; 8] = [
+const DISPENSABLE: [&str; 9] = [
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
     "AWS::IAM::",
     "AWS::Lambda::Permission",
     "AWS::Logs::",
     "AWS::S3::BucketPolicy",
+    "AWS::SNS::",
     "AWS::SQS::QueuePolicy",
-    "AWS::Serverless::HttpApi",
+    "AWS::XRay::",
 ];
 
 /// A resource of the template.
@@ -80,6 +83,9 @@ impl Resource<'_> {
         }
         if self.kind == FUNCTION {
             return Ok(Local::Function(self.function_name()?));
+        }
+        if self.kind == HTTP_API {
+            return Ok(Local::HttpApi);
         }
         if STATE.contains(&self.kind) {
             return Ok(Local::State);
