@@ -8,10 +8,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use latency::{
-    load::{Connection, Failure, Measurement, Target, Work, closed_loop, on_its_own_thread},
-    package::zipped_bytes,
-    statistics::Latencies,
+use latency::package::zipped_bytes;
+use load::{
+    Connection, Failure, Latencies, Measurement, Target, Work, closed_loop, on_its_own_thread,
 };
 use local_lambda::{HostSettings, Report};
 use local_stack::{Settings, Stack};

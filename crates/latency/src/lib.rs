@@ -1,6 +1,6 @@
 //! One workload, every serverless architecture, measured.
 //!
-//! The way through the crate is one-way: a command ([`commands`]) measures ([`load`], [`statistics`], [`cost`]), what
+//! The way through the crate is one-way: a command ([`commands`]) measures ([`load`], [`cost`]), what
 //! it found becomes [`results`], and these are shown ([`output`]) and written to files ([`export`]).
 
 pub mod cli;
@@ -8,12 +8,10 @@ pub mod commands;
 pub mod cost;
 pub mod export;
 pub mod interrupt;
-pub mod load;
 pub mod output;
 pub mod package;
 pub mod published;
 pub mod results;
-pub mod statistics;
 pub mod warnings;
 
 /// What the user gave makes no sense; says what and why in one line.

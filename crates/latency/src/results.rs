@@ -5,12 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use load::{Failures, Measurement, PERCENTILES};
 use serde::{Serialize, Serializer};
-
-use crate::{
-    load::{Failures, Measurement},
-    statistics::PERCENTILES,
-};
 
 /// What a command found.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::{load::Measurement, statistics::PERCENTILES};
+use load::{Measurement, PERCENTILES};
 
 /// The chance of being wrong that a percentile may have.
 const MISS: f64 = 0.05;

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use load::{Measurement, Target, Work, closed_loop, on_its_own_thread};
+
 use super::target;
 use crate::{
     cli::Burst,
-    load::{Measurement, Target, Work, closed_loop, on_its_own_thread},
     output::Progress,
     results::{Results, Row, Table},
     warnings,
@@ -116,8 +117,9 @@ fn best(runs: &[Measurement]) -> usize {
 mod tests {
     use std::time::Duration;
 
+    use load::Failure;
+
     use super::*;
-    use crate::load::Failure;
 
     fn run(milliseconds: u64, failures: usize) -> Measurement {
         let mut run = Measurement {

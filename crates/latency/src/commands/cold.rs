@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::Context as _;
+use load::{Failures, Latencies};
 use local_stack::Stack;
 
 use super::{
@@ -13,11 +14,9 @@ use crate::{
     BadInput,
     cli::Cold,
     interrupt::Interrupts,
-    load::Failures,
     output::Progress,
     package::zipped_bytes,
     results::{Results, Row, Table},
-    statistics::Latencies,
 };
 
 pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow::Result<Results> {

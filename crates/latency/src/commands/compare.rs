@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
 
+use load::{Failures, Measurement, Sequential, Target, Work, closed_loop, on_its_own_thread};
 use local_lambda::Report;
 use local_stack::{Architecture, ServedFunction, Stack};
 
@@ -16,7 +17,6 @@ use crate::{
     cli::Compare,
     cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
     interrupt::Interrupts,
-    load::{Failures, Measurement, Sequential, Target, Work, closed_loop, on_its_own_thread},
     output::Progress,
     published::{self, Published},
     results::{Results, Row, Table},

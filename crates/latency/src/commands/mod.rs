@@ -9,12 +9,13 @@ mod up;
 
 use std::{sync::Arc, time::Duration};
 
+use load::Target;
+
 use crate::{
     BadInput, Ending,
     cli::{Cli, Command, Common},
     export::Exports,
     interrupt::Interrupts,
-    load::Target,
     output,
     results::Results,
 };

@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
+use load::{Sequential, on_its_own_thread};
+
 use super::target;
 use crate::{
     cli::Probe,
-    load::{Sequential, on_its_own_thread},
     output::Progress,
     results::{Results, Row, Table},
     warnings,

@@ -2,17 +2,12 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, OnReport, Report, Route, RouteMethod};
 use local_stack::{ServedFunction, Settings, Stack};
 use tokio::sync::mpsc;
 
-use crate::{
-    cli::Template,
-    interrupt::Interrupts,
-    load::{Measurement, Sequential, Target, on_its_own_thread},
-    output::Progress,
-    statistics::Latencies,
-};
+use crate::{cli::Template, interrupt::Interrupts, output::Progress};
 
 /// How long a report may come after its answer.
 const REPORT_DELAY: Duration = Duration::from_secs(2);

@@ -100,11 +100,10 @@ fn write(path: &Path, exporter: &dyn Exporter, results: &Results) -> anyhow::Res
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
+    use load::{Failure, Measurement};
+
     use super::*;
-    use crate::{
-        load::{Failure, Measurement},
-        results::{Row, Table},
-    };
+    use crate::results::{Row, Table};
 
     fn results() -> Results {
         let mut measurement = Measurement {

@@ -4,7 +4,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::server::{Behaviour, Server, refusing_address, secure_server};
+use load::testing::{Behaviour, Server, refusing_address, secure_server};
 use tokio::process::{Child, Command};
 
 pub(crate) struct Outcome {

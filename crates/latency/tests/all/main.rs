@@ -1,4 +1,4 @@
-//! The load and the command against real servers.
+//! The command against real servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +8,4 @@
 
 mod cargo_lambda;
 mod command;
-mod load;
-mod server;
 mod stack;

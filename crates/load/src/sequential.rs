@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Measurement, Target, measurement::Stopwatch};
+use crate::{Connection, Measurement, Target, measurement::Stopwatch};
 
 /// A sequence of requests. It can be run in rounds, with other work in between.
 pub struct Sequential {

@@ -9,14 +9,18 @@
 mod closed_loop;
 mod connection;
 mod failure;
+mod latencies;
 mod measurement;
 mod sequential;
 mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod thread;
 
 pub use closed_loop::{Work, closed_loop};
 pub use connection::Connection;
 pub use failure::{Failure, Failures};
+pub use latencies::{Latencies, PERCENTILES};
 pub use measurement::Measurement;
 pub use sequential::Sequential;
 pub use target::{Error as TargetError, Target};

@@ -13,7 +13,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Failure, Target, target::NoBody};
+use crate::{Failure, Target, target::NoBody};
 
 /// A connection that is kept open between requests, and opened again when it was closed.
 pub struct Connection {

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Failure, Failures};
-use crate::statistics::Latencies;
+use crate::{Failure, Failures, Latencies};
 
 /// What was measured: latencies of what succeeded, failures of what did not.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,6 @@
-//! A small HTTP server on 127.0.0.1 that answers, or fails, as a test wants it.
+//! For tests: a small HTTP server on 127.0.0.1 that answers, or fails, as a test wants it.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::{
     convert::Infallible,
@@ -26,7 +28,7 @@ use tokio_rustls::{
 
 /// What the server does with a request, or with a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Behaviour {
+pub enum Behaviour {
     /// Answers 200 after a delay.
     Answer(Duration),
     /// Answers with this status.
@@ -48,15 +50,17 @@ pub(crate) enum Behaviour {
 }
 
 /// A running server; it ends with the test's runtime.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    pub(crate) requests: Arc<AtomicU64>,
-    pub(crate) connections: Arc<AtomicU64>,
-    pub(crate) closed: Arc<AtomicU64>,
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    requests: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
+    closed: Arc<AtomicU64>,
 }
 
 impl Server {
-    pub(crate) async fn start(behaviour: Behaviour) -> Self {
+    /// Starts on a free port.
+    pub async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
@@ -80,16 +84,28 @@ impl Server {
         server
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}/hits", self.address)
     }
 
-    pub(crate) fn requests(&self) -> u64 {
+    /// Requests so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn connections(&self) -> u64 {
+    /// Connections so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are over.
+    #[must_use]
+    pub fn closed(&self) -> u64 {
+        self.closed.load(Ordering::SeqCst)
     }
 }
 
@@ -158,7 +174,7 @@ async fn misbehave(mut stream: TcpStream, behaviour: Behaviour, requests: &Atomi
 }
 
 /// A server with a certificate of its own for `localhost`, and the file that certificate is in.
-pub(crate) async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
+pub async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let file = directory.join("certificate.pem");
     std::fs::write(&file, key.cert.pem()).unwrap();
@@ -193,7 +209,7 @@ pub(crate) async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
 }
 
 /// An address on which nobody listens.
-pub(crate) async fn refusing_address() -> SocketAddr {
+pub async fn refusing_address() -> SocketAddr {
     TcpListener::bind(("127.0.0.1", 0))
         .await
         .unwrap()

@@ -1,5 +1,11 @@
 //! The load against a real server: what is a latency, what is a failure, and of which kind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on fails"
+)]
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -9,9 +15,9 @@ use std::{
     time::Duration,
 };
 
-use crate::server::{Behaviour, Server, refusing_address};
-use latency::load::{
+use load::{
     Failure, Measurement, Sequential, Target, Work, closed_loop, on_its_own_thread,
+    testing::{Behaviour, Server, refusing_address},
 };
 
 const LONG: Duration = Duration::from_secs(30);
@@ -68,7 +74,7 @@ async fn a_connection_closed_between_requests_is_opened_again_and_no_failure() {
         measurement.merge(&sequence.run(1, &|| {}).await);
         // The next request must not be under way when the server closes.
         tokio::time::timeout(LONG, async {
-            while server.closed.load(Ordering::SeqCst) < round {
+            while server.closed() < round {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })

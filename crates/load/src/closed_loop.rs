@@ -10,7 +10,7 @@ use std::{
 
 use tokio::task::JoinSet;
 
-use super::{Connection, Measurement, Target, measurement::Stopwatch};
+use crate::{Connection, Measurement, Target, measurement::Stopwatch};
 
 /// When the loop ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Work {
 /// Runs `connections` virtual users against the target, from the moment when all are connected.
 ///
 /// Calls `on_answer` after each request. The load runs on the runtime of the caller: give it a thread of its own
-/// ([`super::on_its_own_thread`]).
+/// ([`crate::on_its_own_thread`]).
 pub async fn closed_loop<F>(
     target: Arc<Target>,
     connections: usize,
