@@ -13,4 +13,4 @@ mod template;
 pub use error::Error;
 pub use meter::ApiCall;
 pub use stack::{Metered, Settings, Stack};
-pub use template::{Architecture, ServedFunction};
+pub use template::{Architecture, ServedFunction, conditions, to_json};

@@ -97,6 +97,13 @@ impl Stack {
             .collect()
     }
 
+    /// The variables of the function of this local name, with those that lead to the emulator.
+    pub fn environment(&self, function: &str) -> Option<&BTreeMap<String, String>> {
+        let mut functions = self.functions.iter();
+        let found = functions.find(|known| known.name == function)?;
+        Some(&found.environment)
+    }
+
     /// The emulator.
     pub fn ministack(&mut self) -> &mut Ministack {
         &mut self.ministack

@@ -46,11 +46,7 @@ impl Template {
         given: &BTreeMap<String, String>,
         api_endpoint: &str,
     ) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|cause| Error::Unreadable {
-            template: path.to_owned(),
-            cause,
-        })?;
-        let root = yaml::parse(&text).map_err(|fault| error(path, fault))?;
+        let root = parse(path)?;
         let parameters = root.get("Parameters").map_or(&[][..], Node::entries);
         let is_parameter = |name: &String| parameters.iter().any(|(known, _)| known == name);
         if let Some(unknown) = given.keys().find(|name| !is_parameter(name)) {
@@ -137,6 +133,36 @@ impl Template {
             .collect::<Result<_, _>>()
             .map_err(|fault| error(&self.path, fault))
     }
+}
+
+/// A template as JSON, its intrinsic functions in their long form and nothing evaluated.
+pub fn to_json(template: &Path) -> Result<serde_json::Value, Error> {
+    Ok(parse(template)?.to_json())
+}
+
+/// Which conditions of a template hold. `given` are values for its parameters, as in [`Settings`](crate::Settings).
+pub fn conditions(
+    template: &Path,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, bool>, Error> {
+    let root = parse(template)?;
+    parameters::values(root.get("Parameters"), given)
+        .and_then(|parameters| {
+            let scope = Scope {
+                parameters,
+                ..Scope::default()
+            };
+            conditions::values(root.get("Conditions"), &scope)
+        })
+        .map_err(|fault| error(template, fault))
+}
+
+fn parse(template: &Path) -> Result<Node, Error> {
+    let text = std::fs::read_to_string(template).map_err(|cause| Error::Unreadable {
+        template: template.to_owned(),
+        cause,
+    })?;
+    yaml::parse(&text).map_err(|fault| error(template, fault))
 }
 
 fn error(template: &Path, fault: Fault) -> Error {
@@ -437,6 +463,22 @@ Resources:
             failure(SMALL, &[("Stag", "live")]),
             "template.yaml has no parameter Stag; it has Stage"
         );
+    }
+
+    #[test]
+    fn a_template_can_be_looked_at_without_its_functions() {
+        let directory = directory(SMALL, &[]);
+        let path = directory.path().join("template.yaml");
+        let template = to_json(&path).unwrap();
+        assert_eq!(
+            template["Conditions"]["Live"],
+            json!({ "Fn::Equals": [{ "Ref": "Stage" }, "live"] })
+        );
+        let holds = |stage: &str| {
+            let given = BTreeMap::from([("Stage".to_owned(), stage.to_owned())]);
+            conditions(&path, &given).unwrap()["Live"]
+        };
+        assert!(holds("live") && !holds("test"));
     }
 
     #[test]
