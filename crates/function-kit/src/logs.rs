@@ -6,7 +6,7 @@ use tracing::level_filters::LevelFilter;
 
 /// Sends the function's logs to the standard output.
 ///
-/// Every line of an invocation carries the request id, in the span that `lambda_http::run` opens:
+/// Every line of an invocation carries the request id, in the span that the runtime opens for it:
 /// `{"timestamp":…,"level":"ERROR","message":…,"spans":[{"requestId":…}]}`. The level is `AWS_LAMBDA_LOG_LEVEL`, which
 /// Lambda sets from the function's logging configuration, or INFO.
 pub fn init() {

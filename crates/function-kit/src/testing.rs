@@ -1,4 +1,5 @@
-//! Events for the tests of a function, and their way through `lambda_http` into the handler and back.
+//! For the tests of functions: AWS clients of an emulator, recorded and damaged events, and the way of an event through
+//! `lambda_http` into the handler and back.
 
 use std::{
     collections::BTreeMap,
@@ -24,8 +25,37 @@ use proptest::{
 };
 use serde_json::Value;
 
+use crate::{
+    aws::{self, SdkConfig},
+    environment::MissingVariable,
+};
+
 /// As in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The configuration of AWS clients from these variables and nothing else: an emulator's, in place of Lambda's.
+///
+/// # Errors
+///
+/// When one that [`aws::config`] requires is missing.
+pub fn config(variables: &[(&'static str, String)]) -> Result<SdkConfig, MissingVariable> {
+    aws::config_from(|name| {
+        let variable = variables.iter().find(|(set, _)| *set == name);
+        variable
+            .map(|(_, value)| value.clone())
+            .ok_or(MissingVariable(name))
+    })
+}
+
+/// The context of an invocation that starts now and may take so long.
+pub fn context(timeout: Duration) -> Context {
+    let end = SystemTime::now() + timeout;
+    let mut context = Context::default();
+    context.deadline = end
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |end| end.as_millis() as u64);
+    context
+}
 
 /// The recorded events of a function, `events/<function>/*.json`, by file name.
 ///
@@ -56,14 +86,10 @@ where
     F: Future<Output = Result<Response<Body>, Infallible>> + Send,
 {
     let event: LambdaRequest = serde_json::from_slice(event).map_err(|error| error.to_string())?;
-    let end = SystemTime::now() + FUNCTION_TIMEOUT;
-    let mut context = Context::default();
-    context.deadline = end
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |end| end.as_millis() as u64);
+    let event = LambdaEvent::new(event, context(FUNCTION_TIMEOUT));
 
     let mut adapter = Adapter::from(service_fn(handler));
-    let mut invocation = pin!(async { adapter.call(LambdaEvent::new(event, context)).await });
+    let mut invocation = pin!(async { adapter.call(event).await });
     let outcome = poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| invocation.as_mut().poll(context)))
             .map_or(Poll::Ready(None), |poll| poll.map(Some))

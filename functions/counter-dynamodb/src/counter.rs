@@ -89,7 +89,7 @@ pub(crate) mod fixture {
 
     use std::path::Path;
 
-    use function_kit::environment::MissingVariable;
+    use function_kit::testing;
     use ministack::{Ministack, find_program};
     use serde_json::json;
 
@@ -149,13 +149,7 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn counter(endpoint: &str, table: &str) -> Counter {
-        let variables = ministack::variables(endpoint);
-        let config = aws::config_from(|name| {
-            let variable = variables.iter().find(|(set, _)| *set == name);
-            variable
-                .map(|(_, value)| value.clone())
-                .ok_or(MissingVariable(name))
-        });
+        let config = testing::config(&ministack::variables(endpoint));
         Counter::new(&config.unwrap(), table.to_owned())
     }
 }

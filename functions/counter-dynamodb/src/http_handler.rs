@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use function_kit::{Problem, deadline, logs::Causes};
 use lambda_http::{
-    Body, Request, Response,
+    Body, Request, RequestExt, Response,
     http::{
         HeaderValue, Method,
         header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -23,10 +23,15 @@ pub(crate) async fn handle(
     if request.method() != Method::GET {
         return Ok(Problem::method_not_allowed("GET").into());
     }
-    Ok(match counter.hit(deadline::time_left(&request)).await {
-        Ok(hits) => count(hits),
-        Err(error) => problem(error).into(),
-    })
+    Ok(
+        match counter
+            .hit(deadline::time_left(request.lambda_context_ref()))
+            .await
+        {
+            Ok(hits) => count(hits),
+            Err(error) => problem(error).into(),
+        },
+    )
 }
 
 fn count(hits: u64) -> Response<Body> {
