@@ -23,15 +23,11 @@ pub(crate) async fn handle(
     if request.method() != Method::GET {
         return Ok(Problem::method_not_allowed("GET").into());
     }
-    Ok(
-        match counter
-            .hit(deadline::time_left(request.lambda_context_ref()))
-            .await
-        {
-            Ok(hits) => count(hits),
-            Err(error) => problem(error).into(),
-        },
-    )
+    let time_left = deadline::time_left(request.lambda_context_ref());
+    Ok(match counter.hit(time_left).await {
+        Ok(hits) => count(hits),
+        Err(error) => problem(error).into(),
+    })
 }
 
 fn count(hits: u64) -> Response<Body> {
