@@ -118,7 +118,7 @@ impl Served {
 
 /// One request after the other on one connection, on a thread of its own.
 pub(crate) async fn sequential(url: &str, requests: u64) -> anyhow::Result<Latencies> {
-    let target = Arc::new(Target::resolve(url, TIMEOUT).await?);
+    let target = Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?);
     on_its_own_thread(move || async move { turn(&mut Connection::new(target), requests).await })
         .await?
         .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
@@ -130,8 +130,8 @@ pub(crate) async fn in_turns(
     turns: usize,
     requests: u64,
 ) -> anyhow::Result<Ratios> {
-    let a = Arc::new(Target::resolve(urls[0], TIMEOUT).await?);
-    let b = Arc::new(Target::resolve(urls[1], TIMEOUT).await?);
+    let a = Arc::new(Target::resolve(&urls[0].parse()?, TIMEOUT).await?);
+    let b = Arc::new(Target::resolve(&urls[1].parse()?, TIMEOUT).await?);
     on_its_own_thread(move || async move {
         let (mut a, mut b) = (Connection::new(a), Connection::new(b));
         let mut ratios = Ratios::default();
@@ -162,7 +162,7 @@ pub(crate) async fn loaded(
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<Measurement> {
-    let target = Arc::new(Target::resolve(url, TIMEOUT).await?);
+    let target = Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?);
     let measurement =
         on_its_own_thread(move || closed_loop(target, connections, Work::For(time), || {})).await?;
     anyhow::ensure!(

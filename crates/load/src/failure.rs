@@ -7,8 +7,11 @@ use std::{
     io::{self, ErrorKind},
 };
 
+use serde::{Deserialize, Serialize};
+
 /// Why one request failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// An answer with a status other than 2xx. Redirects are not followed.
     Status(u16),
@@ -102,7 +105,11 @@ pub struct Failures(BTreeMap<(u64, Failure), u64>);
 impl Failures {
     /// Adds a failure in the given second.
     pub fn record(&mut self, second: u64, failure: Failure) {
-        *self.0.entry((second, failure)).or_default() += 1;
+        self.add(second, failure, 1);
+    }
+
+    pub(crate) fn add(&mut self, second: u64, failure: Failure, count: u64) {
+        *self.0.entry((second, failure)).or_default() += count;
     }
 
     /// How many there are.
@@ -130,8 +137,8 @@ impl Failures {
 
     /// Adds the failures of `other`, which was measured `seconds` later.
     pub fn merge(&mut self, other: &Self, seconds: u64) {
-        for (&(second, failure), count) in &other.0 {
-            *self.0.entry((second + seconds, failure)).or_default() += count;
+        for (second, failure, count) in other.by_second() {
+            self.add(second + seconds, failure, count);
         }
     }
 }

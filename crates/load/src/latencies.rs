@@ -18,9 +18,9 @@ pub const PERCENTILES: [f64; 3] = [50.0, 99.0, 99.9];
 /// Mean and maximum are exact; percentiles come from an HdrHistogram in nanoseconds with three significant digits.
 #[derive(Clone, Debug)]
 pub struct Latencies {
-    histogram: Histogram<u64>,
-    total: Duration,
-    longest: Duration,
+    pub(crate) histogram: Histogram<u64>,
+    pub(crate) total: Duration,
+    pub(crate) longest: Duration,
 }
 
 impl Latencies {

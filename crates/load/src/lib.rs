@@ -11,11 +11,14 @@ mod connection;
 mod failure;
 mod latencies;
 mod measurement;
+pub mod probe;
 mod sequential;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod thread;
+mod url;
+mod wire;
 
 pub use closed_loop::{Work, closed_loop};
 pub use connection::Connection;
@@ -25,3 +28,4 @@ pub use measurement::Measurement;
 pub use sequential::Sequential;
 pub use target::{Error as TargetError, Target};
 pub use thread::on_its_own_thread;
+pub use url::{NotUrl, Origin, Url};

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Failures, Latencies};
+use crate::{Failure, Failures, Latencies, wire::nanoseconds};
 
 /// What was measured: latencies of what succeeded, failures of what did not.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Measurement {
     /// The latencies of the requests that succeeded.
     pub latencies: Latencies,
@@ -16,9 +17,11 @@ pub struct Measurement {
     /// Connections that had to be opened again, because the server closed them between two requests or because a
     /// request on them failed.
     pub reconnects: u64,
-    /// From the first request to the last answer.
+    /// From the first request to the last answer, or to the moment when the run was cut short.
+    #[serde(rename = "elapsed_ns", with = "nanoseconds")]
     pub elapsed: Duration,
     /// Processor time of the load's own thread in that time.
+    #[serde(rename = "client_cpu_ns", with = "nanoseconds")]
     pub client_cpu: Duration,
 }
 

@@ -1,6 +1,11 @@
 //! One request after the other on one connection, as in the published latency test.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, pending},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{Connection, Measurement, Target, measurement::Stopwatch};
 
@@ -20,14 +25,39 @@ impl Sequential {
 
     /// Sends `requests` requests, and calls `on_answer` after each.
     pub async fn run(&mut self, requests: u64, on_answer: &impl Fn()) -> Measurement {
+        self.run_until(pending(), requests, on_answer).await
+    }
+
+    /// Sends `requests` requests, or as many as can be answered within `time`. One that is cut off counts neither as a
+    /// latency nor as a failure.
+    pub async fn run_within(&mut self, time: Duration, requests: u64) -> Measurement {
+        self.run_until(tokio::time::sleep(time), requests, &|| {})
+            .await
+    }
+
+    async fn run_until(
+        &mut self,
+        over: impl Future<Output = ()>,
+        requests: u64,
+        on_answer: &impl Fn(),
+    ) -> Measurement {
+        let mut over = pin!(over);
         let mut measurement = Measurement::default();
         let reconnects = self.connection.reconnects();
         // Whatever keeps it from opening fails the first request as well, and is counted there.
-        let _ = self.connection.open().await;
+        tokio::select! {
+            biased;
+            _ = self.connection.open() => {}
+            () = &mut over => return measurement,
+        }
 
         let stopwatch = Stopwatch::start();
         for _ in 0..requests {
-            let outcome = self.connection.request().await;
+            let outcome = tokio::select! {
+                biased;
+                outcome = self.connection.request() => outcome,
+                () = &mut over => break,
+            };
             measurement.record(stopwatch.elapsed(), outcome);
             on_answer();
         }

@@ -23,7 +23,11 @@ use load::{
 const LONG: Duration = Duration::from_secs(30);
 
 async fn target(url: &str, timeout: Duration) -> Arc<Target> {
-    Arc::new(Target::resolve(url, timeout).await.unwrap())
+    Arc::new(
+        Target::resolve(&url.parse().unwrap(), timeout)
+            .await
+            .unwrap(),
+    )
 }
 
 async fn probed(url: &str, requests: u64, timeout: Duration) -> Measurement {
@@ -158,6 +162,28 @@ async fn a_server_that_does_not_speak_tls_fails_the_handshake() {
     let server = Server::start(Behaviour::Nonsense).await;
     let url = server.url().replace("http:", "https:");
     assert_all_fail(&url, LONG, Failure::Tls).await;
+}
+
+#[tokio::test]
+async fn a_sequence_that_is_cut_short_has_what_was_answered_until_then() {
+    let server = Server::start(Behaviour::Answer(Duration::from_millis(20))).await;
+    let target = target(&server.url(), LONG).await;
+    let time = Duration::from_millis(300);
+    let measurement = Sequential::new(target).run_within(time, 1_000_000).await;
+    // The request under way when the time was over is not among them.
+    assert_eq!(measurement.latencies.count(), server.requests() - 1);
+    assert!(measurement.latencies.count() > 0);
+    assert_eq!(measurement.failures.count(), 0);
+    assert!(measurement.elapsed >= time);
+}
+
+#[tokio::test]
+async fn a_sequence_without_an_answer_is_cut_short_with_nothing() {
+    let server = Server::start(Behaviour::Silence).await;
+    let target = target(&server.url(), LONG).await;
+    let time = Duration::from_millis(50);
+    let measurement = Sequential::new(target).run_within(time, 5).await;
+    assert_eq!(measurement.requests(), 0);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod up;
 
 use std::{sync::Arc, time::Duration};
 
-use load::Target;
+use load::{NotUrl, Target};
 
 use crate::{
     BadInput, Ending,
@@ -69,8 +69,10 @@ async fn measured(
 }
 
 async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
-    Target::resolve(url, timeout)
-        .await
-        .map(Arc::new)
-        .map_err(|error| BadInput(error.to_string()))
+    let bad_input = |error: load::TargetError| BadInput(error.to_string());
+    let url = url
+        .parse()
+        .map_err(|error: NotUrl| bad_input(error.into()))?;
+    let target = Target::resolve(&url, timeout).await.map_err(bad_input)?;
+    Ok(Arc::new(target))
 }
