@@ -7,10 +7,7 @@ use std::{
 
 use roxmltree::{Document, Node};
 
-use crate::{
-    Error, Ministack,
-    endpoint::{query, send},
-};
+use crate::{Error, Ministack};
 
 /// How long a stack may take. Tables and buckets take milliseconds here.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -88,15 +85,20 @@ impl Ministack {
     async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String, String> {
         let head = [("Action", action), ("Version", "2010-05-15")];
         let parameters = [&head, parameters].concat();
-        let answer = send(query(self.endpoint(), "cloudformation", &parameters)?).await?;
-        if answer.success {
-            return Ok(answer.body);
+        let answer = self
+            .query("cloudformation", &parameters)
+            .await
+            .map_err(|error| error.to_string())?;
+        let success = answer.status().is_success();
+        let body = answer.into_body();
+        if success {
+            return Ok(body);
         }
-        let message = parse(&answer.body)
+        let message = parse(&body)
             .map(|document| text(document.root(), "Message").to_owned())
             .unwrap_or_default();
         Err(match message.is_empty() {
-            true => answer.body,
+            true => body,
             false => message,
         })
     }

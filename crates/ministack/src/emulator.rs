@@ -35,7 +35,15 @@ pub struct Ministack {
     program: PathBuf,
     port: u16,
     endpoint: String,
-    durable: bool,
+    purpose: Purpose,
+}
+
+/// What an emulator is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Memory,
+    Durable,
+    Deployment,
 }
 
 impl Ministack {
@@ -43,17 +51,23 @@ impl Ministack {
     ///
     /// Nothing of this process's environment reaches it but `PATH`.
     pub async fn start(program: &Path) -> Result<Self, Error> {
-        Self::start_anywhere(program, false).await
+        Self::start_anywhere(program, Purpose::Memory).await
     }
 
     /// Starts an emulator that has its state back after [`suspend`](Self::suspend) and [`resume`](Self::resume).
     ///
     /// It writes each S3 object to disk, which makes a PUT ten times as slow: for tests, not for measurements.
     pub async fn start_durable(program: &Path) -> Result<Self, Error> {
-        Self::start_anywhere(program, true).await
+        Self::start_anywhere(program, Purpose::Durable).await
     }
 
-    async fn start_anywhere(program: &Path, durable: bool) -> Result<Self, Error> {
+    /// Starts an emulator to deploy to. The functions that its Lambda runs call it back, and may do what the policies of
+    /// their roles allow and nothing else.
+    pub async fn start_for_deployment(program: &Path) -> Result<Self, Error> {
+        Self::start_anywhere(program, Purpose::Deployment).await
+    }
+
+    async fn start_anywhere(program: &Path, purpose: Purpose) -> Result<Self, Error> {
         let mut attempt = 1;
         loop {
             let port = free_port().map_err(Error::io("no port is free"))?;
@@ -65,7 +79,7 @@ impl Ministack {
                 program: program.to_owned(),
                 port,
                 endpoint: format!("http://127.0.0.1:{port}"),
-                durable,
+                purpose,
             };
             match ministack.resume().await {
                 Ok(()) => return Ok(ministack),
@@ -152,9 +166,17 @@ impl Ministack {
             ("S3_DATA_DIR", inside("s3")),
             ("STATE_DIR", inside("state")),
         ];
-        if self.durable {
-            variables.push(("PERSIST_STATE", "1".to_owned()));
-            variables.push(("S3_PERSIST", "1".to_owned()));
+        match self.purpose {
+            Purpose::Memory => {}
+            Purpose::Durable => {
+                variables.push(("PERSIST_STATE", "1".to_owned()));
+                variables.push(("S3_PERSIST", "1".to_owned()));
+            }
+            Purpose::Deployment => {
+                variables.push(("AUTH", "true".to_owned()));
+                // What it tells the functions.
+                variables.push(("AWS_ENDPOINT_URL", self.endpoint.clone()));
+            }
         }
         variables
     }
@@ -198,7 +220,7 @@ impl Ministack {
             return false;
         };
         // Whoever answers on this port may be another emulator, which was quicker to take it.
-        serde_json::from_str::<serde_json::Value>(&answer.body)
+        serde_json::from_str::<serde_json::Value>(answer.body())
             .is_ok_and(|health| health["edition"] == self.name())
     }
 

@@ -1,12 +1,14 @@
-//! What a client of the emulator needs to know, and one request to it.
+//! What a client of the emulator needs to know, and requests to it.
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Response, Uri, header, request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+
+use crate::{Error, Ministack};
 
 /// The region that the emulator answers for.
 pub const REGION: &str = "eu-west-2";
@@ -26,43 +28,55 @@ pub fn variables(endpoint: &str) -> [(&'static str, String); 6] {
     ]
 }
 
-/// An answer: whether its status is a success, and its body.
-pub(crate) struct Answer {
-    pub(crate) success: bool,
-    pub(crate) body: String,
+impl Ministack {
+    /// Sends a request to the emulator's API of an AWS service, and gives its answer, whatever its status.
+    ///
+    /// `request` has the method, the path and further headers. It is signed in name only: the emulator takes the word of
+    /// the account's root user.
+    pub async fn request(
+        &self,
+        service: &str,
+        request: request::Builder,
+        body: impl Into<Bytes>,
+    ) -> Result<Response<String>, Error> {
+        let path = request.uri_ref().map(Uri::to_string).unwrap_or_default();
+        let request = request
+            .uri(format!("{}{path}", self.endpoint()))
+            .header(
+                header::AUTHORIZATION,
+                format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=none"),
+            )
+            .body(Full::from(body.into()))
+            .map_err(|error| Error::Request(describe(error)))?;
+        send(request).await.map_err(Error::Request)
+    }
+
+    /// As [`request`](Self::request), for a service that speaks the AWS query protocol: `Action`, `Version`, and what the
+    /// action takes.
+    pub async fn query(
+        &self,
+        service: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Response<String>, Error> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(parameters)
+            .finish();
+        let request =
+            Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.request(service, request, body).await
+    }
 }
 
 /// Sends one request on a connection of its own.
-pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Answer, String> {
+pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Response<String>, String> {
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
         .build_http();
     let answer = client.request(request).await.map_err(describe)?;
-    let success = answer.status().is_success();
-    let body = answer.into_body().collect().await.map_err(describe)?;
-    Ok(Answer {
-        success,
-        body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-    })
-}
-
-/// A request of an AWS service's query protocol. The signature is not looked at; its scope names region and service.
-pub(crate) fn query(
-    endpoint: &str,
-    service: &str,
-    parameters: &[(&str, &str)],
-) -> Result<Request<Full<Bytes>>, String> {
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(parameters)
-        .finish();
-    Request::post(endpoint)
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(
-            header::AUTHORIZATION,
-            format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=none"),
-        )
-        .body(Full::from(body))
-        .map_err(describe)
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map_err(describe)?;
+    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    Ok(Response::from_parts(parts, body))
 }
 
 /// The innermost cause: "Connection refused" rather than "client error (Connect)".

@@ -39,6 +39,9 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// It did not answer a request.
+    #[error("ministack did not answer: {0}")]
+    Request(String),
     /// The stack could not be made.
     #[error("stack {stack} can't be made: {reason}")]
     Deploy {
