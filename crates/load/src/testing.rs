@@ -87,7 +87,13 @@ impl Server {
     /// Where it answers.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/hits", self.address)
+        format!("{}/hits", self.origin())
+    }
+
+    /// The same without a path.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Requests so far.
