@@ -217,6 +217,12 @@ impl Host {
         self.shared.functions.contains_key(function)
     }
 
+    /// How long an invocation of this function may take, if there is such a function.
+    pub(crate) fn timeout(&self, function: &str) -> Option<Duration> {
+        let hosted = self.shared.functions.get(function)?;
+        Some(hosted.function.timeout)
+    }
+
     /// Ends the idle environments of a function, so that its next invocation is a cold start.
     pub async fn retire_idle(&self, function: &str) {
         if let Some(hosted) = self.shared.functions.get(function) {

@@ -2,6 +2,7 @@
 //!
 //! Each execution environment is the real program, talking to a Runtime API endpoint of its own. Requests come in
 //! through the front doors ([`serve`]): an HTTP API, function URLs and the Invoke API, all on one port of 127.0.0.1.
+//! Messages come in through event source mappings ([`EventSourceMapping`]), which poll queues.
 //!
 //! What is as on Lambda: one event at a time in an environment, the most recently used idle environment first, a new
 //! one when all are busy, concurrency limits and throttling, init and function timeouts, crashes, the `REPORT` line.
@@ -10,6 +11,7 @@
 mod asynchronous;
 mod awake;
 mod environment;
+mod event_source_mapping;
 mod front_door;
 mod function;
 mod host;
@@ -20,10 +22,16 @@ mod placement;
 mod process;
 mod report;
 mod runtime_api;
+mod sqs;
 
+pub use event_source_mapping::{
+    Error as EventSourceMappingError, EventSourceMapping, EventSourceMetrics, Redirection,
+    SqsEventSource,
+};
 pub use front_door::{API_ID, Error as FrontDoorError, FrontDoors, Route, RouteMethod, serve};
 pub use function::Function;
 pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};
 pub use logs::Logs;
 pub use report::{Report, Status};
+pub use sqs::sqs_client;

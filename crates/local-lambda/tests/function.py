@@ -15,6 +15,20 @@ def call(method, path, body=None):
     return answer, answer.read()
 
 
+def command(event):
+    """What an event asks for. A batch of messages asks for what their bodies ask for, each for so many "times" only."""
+    if "Records" not in event:
+        return event
+    asked = {}
+    for record in event["Records"]:
+        body = json.loads(record["body"])
+        if int(record["attributes"]["ApproximateReceiveCount"]) <= body.get("times", sys.maxsize):
+            asked |= body
+            if body.get("fail"):
+                asked.setdefault("failures", []).append({"itemIdentifier": record["messageId"]})
+    return asked
+
+
 match os.environ.get("INIT"):
     case "exit":
         sys.exit(3)
@@ -28,6 +42,10 @@ while True:
     answer, event = call("GET", "invocation/next")
     event = json.loads(event)
     request_id = answer.getheader("Lambda-Runtime-Aws-Request-Id")
+    if "EVENTS" in os.environ:
+        with open(os.environ["EVENTS"], "a") as events:
+            events.write(json.dumps(event) + "\n")
+    event = command(event)
     if "print" in event:
         print(event["print"], flush=True)
     if "begin" in event:
@@ -44,6 +62,7 @@ while True:
         "pid": os.getpid(),
         "deadline_ms": int(answer.getheader("Lambda-Runtime-Deadline-Ms")) - time.time() * 1000,
         "environment": dict(os.environ) if "environment" in event else None,
+        "batchItemFailures": event.get("failures", []),
         "event": event if "echo" in event or "version" in event else None,
         "fill": "x" * event.get("fill", 0),
     }

@@ -1,0 +1,92 @@
+//! Polls a queue and gathers what it gets into batches.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    backoff::Backoff,
+    batch::Batch,
+    metrics::Metrics,
+    queue::{Queue, describe},
+};
+use crate::sqs::LONGEST_POLL;
+
+/// How often an empty queue is looked at in the last second of a batching window, which is too short for a long poll.
+const SHORT_POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The poller of one mapping.
+#[derive(Debug)]
+pub(super) struct Poller {
+    queue: Arc<Queue>,
+    batch_size: usize,
+    batching_window: Duration,
+    metrics: Arc<Metrics>,
+    /// Received, and not in a batch yet.
+    received: VecDeque<super::record::Record>,
+    backoff: Backoff,
+}
+
+impl Poller {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        batch_size: usize,
+        batching_window: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            queue,
+            batch_size,
+            batching_window,
+            metrics,
+            received: VecDeque::new(),
+            backoff: Backoff::new(),
+        }
+    }
+
+    /// The next batch; an empty one, if the queue was empty for as long as a long poll takes, or could not be asked.
+    ///
+    /// The batching window begins with the first record.
+    pub(super) async fn batch(&mut self) -> Batch {
+        if self.received.is_empty() {
+            self.receive(self.batch_size, LONGEST_POLL).await;
+        }
+        let until = Instant::now() + self.batching_window;
+        let mut batch = Batch::default();
+        while batch.fill(&mut self.received, self.batch_size) && !batch.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let wait = Duration::from_secs(left.as_secs()).min(LONGEST_POLL);
+            let room = self.batch_size - batch.len();
+            self.receive(room, wait).await;
+            if wait.is_zero() && self.received.is_empty() {
+                tokio::time::sleep(left.min(SHORT_POLL_INTERVAL)).await;
+            }
+        }
+        batch
+    }
+
+    /// One call. If it fails, a pause that gets longer each time: whoever is away will be back.
+    async fn receive(&mut self, at_most: usize, wait: Duration) {
+        self.metrics.count(|metrics| metrics.receive_calls += 1);
+        match self.queue.receive(at_most, wait).await {
+            Ok(records) => {
+                self.backoff = Backoff::new();
+                self.received.extend(records);
+            }
+            Err(error) => {
+                if self.backoff.is_new() {
+                    tracing::warn!(
+                        error = describe(&error),
+                        "a queue can't be polled: trying again"
+                    );
+                }
+                tokio::time::sleep(self.backoff.pause()).await;
+            }
+        }
+    }
+}
