@@ -262,7 +262,7 @@ Resources:
     fn the_template_of_this_repository_is_understood() {
         let directory = directory(
             include_str!("../../../template.yaml"),
-            &["empty", "counter-dynamodb", "counter-s3"],
+            &["empty", "counter-dynamodb", "counter-s3", "latency-probe"],
         );
         let template = load(
             &directory,
