@@ -105,7 +105,12 @@ impl Stack {
     }
 
     /// The emulator.
-    pub fn ministack(&mut self) -> &mut Ministack {
+    pub fn ministack(&self) -> &Ministack {
+        &self.ministack
+    }
+
+    /// The emulator, to suspend and resume it.
+    pub fn ministack_mut(&mut self) -> &mut Ministack {
         &mut self.ministack
     }
 

@@ -225,14 +225,14 @@ async fn a_backend_that_goes_away_is_a_503_until_it_is_back(counter: &str) {
     until("the load runs", || load.count(StatusCode::OK) > 100).await;
 
     let going = Instant::now();
-    stack.ministack().suspend().await.unwrap();
+    stack.ministack_mut().suspend().await.unwrap();
     let gone = Instant::now();
     until("failures are seen", || {
         load.count(StatusCode::SERVICE_UNAVAILABLE) > 50
     })
     .await;
     let coming = Instant::now();
-    stack.ministack().resume().await.unwrap();
+    stack.ministack_mut().resume().await.unwrap();
     let back = Instant::now();
     let before = load.count(StatusCode::OK);
     until("it has healed", || {
