@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, error::Error, path::PathBuf, time::Duration};
 
-use local_lambda::{FrontDoors, Function, Host, HostSettings, Route, RouteMethod, serve};
+use local_lambda::{
+    FrontDoors, Function, Host, HostSettings, Integration, Route, RouteMethod, serve,
+};
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = vec![Route {
         method: RouteMethod::Any,
         path: "$default".to_owned(),
-        function: "function".to_owned(),
+        integration: Integration::Function("function".to_owned()),
     }];
     let doors = FrontDoors {
         routes,

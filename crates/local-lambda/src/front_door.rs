@@ -1,9 +1,13 @@
 //! The front doors: an HTTP API, function URLs and the Invoke API, told apart by path on one port.
+//!
+//! Where a request leads (to a function, or past all functions to a queue) and what event is made of it are two questions:
+//! [`Doors::find`] answers the first, [`http_event`] the second.
 
 mod http_event;
 mod http_response;
 mod invoke_api;
 mod routes;
+mod send_message;
 
 use std::{
     collections::BTreeSet, convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration,
@@ -25,15 +29,16 @@ use crate::{
     invocation::{Invocation, InvokeError, MAX_PAYLOAD_BYTES},
 };
 pub use http_event::API_ID;
-pub use routes::{Error, Route, RouteMethod};
+pub use routes::{Error, Integration, Route, RouteMethod};
+pub use send_message::SendMessage;
 
-/// The longest an HTTP API waits for a function (API Gateway quotas: 30 s, can't be raised).
+/// The longest an HTTP API waits for an integration (API Gateway quotas: 30 s, can't be raised).
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long open requests may go on once the doors close.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Which functions can be reached over HTTP. Every function can be reached through the Invoke API.
+/// What can be reached over HTTP. Every function can be reached through the Invoke API.
 #[derive(Clone, Debug, Default)]
 pub struct FrontDoors {
     /// The routes of the HTTP API.
@@ -116,7 +121,7 @@ impl Doors {
                 Err(ReadError::Broken) => message(StatusCode::BAD_REQUEST, "Bad Request"),
             };
         }
-        let (function, source) = match self.find(&parts) {
+        let destination = match self.find(&parts) {
             Ok(found) => found,
             Err((status, text)) => return message(status, text),
         };
@@ -127,41 +132,59 @@ impl Doors {
             }
             Err(ReadError::Broken) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
         };
+        let answer = async {
+            match destination {
+                Destination::Function(function, source) => {
+                    self.invoke(function, source, &parts, &body).await
+                }
+                Destination::Queue(integration) => send_message::answer(integration, &body).await,
+            }
+        };
+        tokio::time::timeout(INTEGRATION_TIMEOUT, answer)
+            .await
+            .unwrap_or_else(|_elapsed| {
+                message(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out")
+            })
+    }
+
+    async fn invoke(
+        &self,
+        function: &str,
+        source: Source<'_>,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Response<Full<Bytes>> {
         let throttled = match source {
             // API Gateway answers its own 503 where Lambda throttles; a function URL passes Lambda's 429 on.
             Source::HttpApi { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
             Source::FunctionUrl { .. } => (StatusCode::TOO_MANY_REQUESTS, "Rate Exceeded."),
         };
-        let event = http_event::build(&parts, &body, source);
-        match tokio::time::timeout(INTEGRATION_TIMEOUT, self.host.invoke(function, event)).await {
-            Ok(Ok(Invocation {
+        let event = http_event::build(parts, body, source);
+        match self.host.invoke(function, event).await {
+            Ok(Invocation {
                 payload,
                 function_error: None,
                 ..
-            })) => http_response::build(&payload)
+            }) => http_response::build(&payload)
                 .unwrap_or_else(|| message(StatusCode::BAD_GATEWAY, "Internal Server Error")),
             // Lambda developer guide, "Handling Lambda errors with an API Gateway API": 502.
-            Ok(Ok(Invocation {
+            Ok(Invocation {
                 function_error: Some(_),
                 ..
-            })) => message(StatusCode::BAD_GATEWAY, "Internal Server Error"),
-            Ok(Err(InvokeError::Throttled)) => message(throttled.0, throttled.1),
-            Ok(Err(InvokeError::TooLarge { .. })) => {
+            }) => message(StatusCode::BAD_GATEWAY, "Internal Server Error"),
+            Err(InvokeError::Throttled) => message(throttled.0, throttled.1),
+            Err(InvokeError::TooLarge { .. }) => {
                 message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
             }
-            Ok(Err(error @ (InvokeError::NotFound(_) | InvokeError::Service(_)))) => {
+            Err(error @ (InvokeError::NotFound(_) | InvokeError::Service(_))) => {
                 tracing::error!(%error, function, "an invocation failed");
                 message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
-            Err(_elapsed) => message(StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out"),
         }
     }
 
-    /// Which function a request is for, and through which door it came.
-    fn find<'a>(
-        &'a self,
-        parts: &'a Parts,
-    ) -> Result<(&'a str, Source<'a>), (StatusCode, &'static str)> {
+    /// Where a request leads, and through which door it came.
+    fn find<'a>(&'a self, parts: &'a Parts) -> Result<Destination<'a>, (StatusCode, &'static str)> {
         let path = parts.uri.path();
         if let Some(rest) = path.strip_prefix("/lambda-url/") {
             let (function, path) = match rest.find('/') {
@@ -169,26 +192,39 @@ impl Doors {
                 None => (rest, "/"),
             };
             return match self.function_urls.get(function) {
-                Some(function) => Ok((function, Source::FunctionUrl { function, path })),
+                Some(function) => Ok(Destination::Function(
+                    function,
+                    Source::FunctionUrl { function, path },
+                )),
                 None => Err((StatusCode::FORBIDDEN, "Forbidden")),
             };
         }
-        match self.routes.find(&parts.method, path) {
-            Some(Match {
-                function,
-                route_key,
-                path_parameters,
-            }) => Ok((
+        let Some(Match {
+            integration,
+            route_key,
+            path_parameters,
+        }) = self.routes.find(&parts.method, path)
+        else {
+            return Err((StatusCode::NOT_FOUND, "Not Found"));
+        };
+        Ok(match integration {
+            Integration::Function(function) => Destination::Function(
                 function,
                 Source::HttpApi {
                     route_key,
                     path,
                     path_parameters,
                 },
-            )),
-            None => Err((StatusCode::NOT_FOUND, "Not Found")),
-        }
+            ),
+            Integration::SendMessage(queue) => Destination::Queue(queue),
+        })
     }
+}
+
+/// What answers a request.
+enum Destination<'a> {
+    Function(&'a str, Source<'a>),
+    Queue(&'a SendMessage),
 }
 
 enum ReadError {

@@ -28,7 +28,10 @@ pub use event_source_mapping::{
     Error as EventSourceMappingError, EventSourceMapping, EventSourceMetrics, Redirection,
     SqsEventSource,
 };
-pub use front_door::{API_ID, Error as FrontDoorError, FrontDoors, Route, RouteMethod, serve};
+pub use front_door::{
+    API_ID, Error as FrontDoorError, FrontDoors, Integration, Route, RouteMethod, SendMessage,
+    serve,
+};
 pub use function::Function;
 pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};

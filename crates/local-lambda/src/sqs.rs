@@ -44,3 +44,12 @@ pub fn sqs_client(endpoint: &str, region: &str) -> Client {
         .build();
     Client::from_conf(config)
 }
+
+/// The innermost cause: "Connection refused" rather than "dispatch failure".
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

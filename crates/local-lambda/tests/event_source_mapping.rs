@@ -570,10 +570,10 @@ async fn what_lambda_would_refuse_is_refused_in_one_line() {
         queue_arn: "arn:aws:sqs:eu-west-2:123456789012:missing".to_owned(),
         ..source.clone()
     };
-    let error = start("f", missing, 1).await;
-    assert!(
-        error.contains("NonExistentQueue") || error.contains("QueueDoesNotExist"),
-        "{error}"
+    assert_eq!(
+        start("f", missing, 1).await,
+        "queue arn:aws:sqs:eu-west-2:123456789012:missing can't be used: \
+         QueueDoesNotExist: The specified queue does not exist."
     );
     let error = start("f", source.clone(), 3).await;
     assert!(

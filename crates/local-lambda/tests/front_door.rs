@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -11,7 +13,11 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use local_lambda::{FrontDoors, Function, Host, HostSettings, Route, RouteMethod, serve};
+use local_lambda::{
+    FrontDoors, Function, Host, HostSettings, Integration, Route, RouteMethod, SendMessage, serve,
+    sqs_client,
+};
+use ministack::{Ministack, REGION};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -42,15 +48,20 @@ impl Answer {
 
 impl Doors {
     async fn open(function: Function) -> Self {
+        let route = Route {
+            method: RouteMethod::Only(Method::POST),
+            path: "/items/{id}".to_owned(),
+            integration: Integration::Function("f".to_owned()),
+        };
+        Self::with_route(function, route).await
+    }
+
+    async fn with_route(function: Function, route: Route) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let host = Host::new(vec![function], HostSettings::default()).unwrap();
         let doors = FrontDoors {
-            routes: vec![Route {
-                method: RouteMethod::Only(Method::POST),
-                path: "/items/{id}".to_owned(),
-                function: "f".to_owned(),
-            }],
+            routes: vec![route],
             function_urls: vec!["f".to_owned()],
         };
         let (close, closed) = oneshot::channel::<()>();
@@ -365,4 +376,98 @@ async fn closing_the_doors_lets_an_open_request_finish() {
     doors.close.send(()).unwrap();
     doors.served.await.unwrap();
     assert_eq!(open.await.unwrap(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_route_can_put_its_requests_on_a_queue_and_answers_as_sqs_does() {
+    let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mut emulator = Ministack::start_durable(&program).await.unwrap();
+    let sqs = sqs_client(emulator.endpoint(), REGION);
+    let queue_url = sqs.create_queue().queue_name("items").send().await;
+    let queue_url = queue_url.unwrap().queue_url.unwrap();
+    let route = Route {
+        method: RouteMethod::Only(Method::POST),
+        path: "/items".to_owned(),
+        integration: Integration::SendMessage(SendMessage {
+            sqs: sqs.clone(),
+            queue_url: queue_url.clone(),
+        }),
+    };
+    let doors = Doors::with_route(function("f"), route).await;
+    let post = async |body: &[u8]| {
+        let json = [("content-type", "application/json")];
+        let answer = doors
+            .send(Method::POST, "/items", &json, body.to_vec())
+            .await;
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        let kind = answer.headers["content-type"].to_str().unwrap().to_owned();
+        (answer.status.as_u16(), kind, text)
+    };
+
+    let (status, kind, body) = post("{\"x\": 1.5} \u{e9}".as_bytes()).await;
+    assert_eq!((status, kind.as_str()), (200, "text/xml"), "{body}");
+    let received = sqs.receive_message().queue_url(&queue_url).send().await;
+    let received = received.unwrap().messages.unwrap();
+    assert_eq!(received[0].body(), Some("{\"x\": 1.5} \u{e9}"));
+    let expected = format!(
+        "<?xml version=\"1.0\"?><SendMessageResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\">\
+         <SendMessageResult><MessageId>{}</MessageId><MD5OfMessageBody>{}</MD5OfMessageBody></SendMessageResult>\
+         <ResponseMetadata><RequestId>",
+        received[0].message_id().unwrap(),
+        received[0].md5_of_body().unwrap()
+    );
+    assert!(body.starts_with(&expected), "{body}");
+    assert!(
+        body.ends_with("</RequestId></ResponseMetadata></SendMessageResponse>"),
+        "{body}"
+    );
+
+    assert_eq!(
+        post(b"").await,
+        (
+            400,
+            "application/json".to_owned(),
+            r#"{"message":"Bad Request"}"#.to_owned()
+        )
+    );
+    let too_large = vec![b'x'; 1024 * 1024 + 1];
+    for (refused, code) in [
+        (b"\xff".as_slice(), "InvalidMessageContents"),
+        (b"bell: \x07", "InvalidMessageContents"),
+        (&too_large, "InvalidParameterValue"),
+    ] {
+        let (status, kind, body) = post(refused).await;
+        assert_eq!((status, kind.as_str()), (400, "text/xml"), "{body}");
+        let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>");
+        assert!(body.contains(&error), "{body}");
+    }
+    for (method, path) in [(Method::GET, "/items"), (Method::POST, "/items/7")] {
+        assert_eq!(
+            doors.send(method, path, &[], "{}").await.status,
+            StatusCode::NOT_FOUND
+        );
+    }
+
+    emulator.suspend().await.unwrap();
+    assert_eq!(
+        post(b"{}").await,
+        (
+            503,
+            "application/json".to_owned(),
+            r#"{"message":"Service Unavailable"}"#.to_owned()
+        )
+    );
+    emulator.resume().await.unwrap();
+    assert_eq!(post(b"{}").await.0, 200);
+    sqs.delete_queue()
+        .queue_url(&queue_url)
+        .send()
+        .await
+        .unwrap();
+    let (status, _, body) = post(b"{}").await;
+    assert_eq!(status, 400);
+    assert!(
+        body.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
+        "{body}"
+    );
 }

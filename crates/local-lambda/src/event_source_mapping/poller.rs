@@ -6,13 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    backoff::Backoff,
-    batch::Batch,
-    metrics::Metrics,
-    queue::{Queue, describe},
-};
-use crate::sqs::LONGEST_POLL;
+use super::{backoff::Backoff, batch::Batch, metrics::Metrics, queue::Queue, record::Record};
+use crate::sqs::{LONGEST_POLL, describe};
 
 /// How often an empty queue is looked at in the last second of a batching window, which is too short for a long poll.
 const SHORT_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,7 +20,7 @@ pub(super) struct Poller {
     batching_window: Duration,
     metrics: Arc<Metrics>,
     /// Received, and not in a batch yet.
-    received: VecDeque<super::record::Record>,
+    received: VecDeque<Record>,
     backoff: Backoff,
 }
 

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::{
     Client,
-    error::{BuildError, DisplayErrorContext, SdkError},
+    error::{BuildError, SdkError},
     operation::receive_message::ReceiveMessageError,
     types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName},
 };
 
 use super::{Error, backoff::Backoff, record::Record};
+use crate::sqs::describe;
 
 /// The most messages that SQS gives or takes in one call.
 pub(super) const MESSAGES_PER_CALL: usize = 10;
@@ -135,11 +136,6 @@ impl Queue {
         }
         Ok(deleted.successful().len())
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn describe(error: &(impl std::error::Error + 'static)) -> String {
-    DisplayErrorContext(error).to_string()
 }
 
 /// `arn:aws:sqs:REGION:ACCOUNT:NAME`

@@ -4,17 +4,27 @@ use std::{collections::BTreeMap, fmt};
 
 use http::Method;
 
+use super::send_message::SendMessage;
 use crate::host::Host;
 
 /// One route of an HTTP API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// Which methods it takes.
     pub method: RouteMethod,
     /// A path such as `/hits`, `/items/{id}` or `/files/{proxy+}`, or `$default`.
     pub path: String,
-    /// The function it leads to.
-    pub function: String,
+    /// What it leads to.
+    pub integration: Integration,
+}
+
+/// What answers the requests of a route.
+#[derive(Clone, Debug)]
+pub enum Integration {
+    /// The function of this name, which gets the request as an event of payload format 2.0.
+    Function(String),
+    /// A queue, which gets the request's body as a message.
+    SendMessage(SendMessage),
 }
 
 /// The method of a route.
@@ -72,9 +82,9 @@ pub enum Error {
     },
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Target {
-    function: String,
+    integration: Integration,
     route_key: String,
 }
 
@@ -91,9 +101,9 @@ pub(super) struct Routes {
     default: Option<Target>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Match<'a> {
-    pub(super) function: &'a str,
+    pub(super) integration: &'a Integration,
     pub(super) route_key: &'a str,
     pub(super) path_parameters: BTreeMap<&'a str, &'a str>,
 }
@@ -104,14 +114,16 @@ impl Routes {
         let mut by_path: BTreeMap<String, Targets> = BTreeMap::new();
         for route in routes {
             let route_key = route.key();
-            if !host.has(&route.function) {
+            if let Integration::Function(function) = &route.integration
+                && !host.has(function)
+            {
                 return Err(Error::NoFunction {
                     route: route_key,
-                    function: route.function,
+                    function: function.clone(),
                 });
             }
             let target = Target {
-                function: route.function,
+                integration: route.integration,
                 route_key: route_key.clone(),
             };
             let before = if route.path == DEFAULT {
@@ -160,7 +172,7 @@ impl Routes {
                 .map(|target| (target, BTreeMap::new()))
         })?;
         Some(Match {
-            function: &target.function,
+            integration: &target.integration,
             route_key: &target.route_key,
             path_parameters,
         })
@@ -188,7 +200,7 @@ mod tests {
         Route {
             method,
             path: path.to_owned(),
-            function: "f".to_owned(),
+            integration: Integration::Function("f".to_owned()),
         }
     }
 
@@ -266,7 +278,7 @@ mod tests {
             "route ANY /a is defined twice"
         );
         let nowhere = Route {
-            function: "g".to_owned(),
+            integration: Integration::Function("g".to_owned()),
             ..route(RouteMethod::Any, "/a")
         };
         assert_eq!(

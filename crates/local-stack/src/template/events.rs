@@ -1,7 +1,7 @@
 //! What invokes a function: the events of its template.
 
 use http::Method;
-use local_lambda::{Route, RouteMethod};
+use local_lambda::{Integration, Route, RouteMethod};
 
 use super::{
     intrinsics::Scope,
@@ -54,7 +54,7 @@ fn http_api(event: &Node, function: &str, scope: &Scope) -> Result<Route, Fault>
     Ok(Route {
         method,
         path: property("Path")?.unwrap_or_else(|| "$default".to_owned()),
-        function: function.to_owned(),
+        integration: Integration::Function(function.to_owned()),
     })
 }
 
