@@ -19,7 +19,7 @@ use function_kit::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// The key of the item with the count, and its only other attribute.
+/// The key of the item with the count.
 const DONE: &str = "done";
 /// Keys of messages begin with it, so that no message id is the count's key.
 const MESSAGE: &str = "message/";
@@ -46,8 +46,9 @@ pub(crate) struct Message {
 
 /// The count in a table with the string key `id`.
 ///
-/// Item `done` has the count in the number `done`. Item `message/ID` says when SQS took the message and when it was counted,
-/// `sent_at` and `done_at` in milliseconds since 1970, and when the item may go, `expires` in seconds since 1970.
+/// Item `done` has the count in the number `done`, and in `transactions` how many it took. Item `message/ID` says when SQS
+/// took the message and when it was counted, `sent_at` and `done_at` in milliseconds since 1970, and when the item may go,
+/// `expires` in seconds since 1970.
 #[derive(Debug)]
 pub(crate) struct Done {
     client: Client,
@@ -165,8 +166,9 @@ impl Done {
         let update = Update::builder()
             .table_name(&self.table)
             .key("id", AttributeValue::S(DONE.into()))
-            .update_expression("ADD done :messages")
-            .expression_attribute_values(":messages", AttributeValue::N(messages.to_string()));
+            .update_expression("ADD done :messages, transactions :one")
+            .expression_attribute_values(":messages", AttributeValue::N(messages.to_string()))
+            .expression_attribute_values(":one", AttributeValue::N("1".into()));
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 }
@@ -269,6 +271,12 @@ pub(crate) mod fixture {
             item.map_or(0, |item| item["done"])
         }
 
+        /// How many transactions made it.
+        pub(crate) async fn transactions(&self) -> u64 {
+            let item = self.item(DONE).await;
+            item.map_or(0, |item| item["transactions"])
+        }
+
         /// Makes the count something that is no number.
         pub(crate) async fn put_count(&self, count: &str) {
             self.done
@@ -323,9 +331,16 @@ mod tests {
     async fn messages_are_counted_once_whatever_they_are_delivered_with() {
         let table = emulated_table().await;
         table.done.open_connection().await;
-        for (ids, count) in [(0..3, 3), (0..3, 3), (2..5, 5), (5..6, 6), (0..99, 99)] {
+        for (ids, count, transactions) in [
+            (0..3, 3, 1),
+            (0..3, 3, 1),
+            (2..5, 5, 2),
+            (5..6, 6, 3),
+            (0..99, 99, 4),
+        ] {
             table.done.count(messages(ids), in_time()).await.unwrap();
             assert_eq!(table.count().await, count);
+            assert_eq!(table.transactions().await, transactions);
         }
     }
 

@@ -171,10 +171,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::{
-        done::fixture::{EmulatedTable, emulated_table},
-        go_between::GoBetween,
-    };
+    use crate::done::fixture::{EmulatedTable, emulated_table};
 
     const TIMEOUT: Duration = Duration::from_secs(30);
     const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(100).unwrap();
@@ -340,13 +337,12 @@ mod tests {
     #[tokio::test]
     async fn records_that_finish_together_are_counted_together() {
         let table = emulated_table().await;
-        let way = GoBetween::start(table.emulator.endpoint(), Vec::new()).await;
-        let done = table.by_way_of(way.endpoint());
         let many = NonZeroUsize::new(1000).unwrap();
-        let failed = failed_of(&done, many, TIMEOUT, batch(0..500, "0")).await;
+        let failed = failed_of(&table.done, many, TIMEOUT, batch(0..500, "0")).await;
         assert_eq!(failed, nobody());
         assert_eq!(table.count().await, 500);
-        assert!(way.requests() < 20, "{}", way.requests());
+        let transactions = table.transactions().await;
+        assert!(transactions < 20, "{transactions}");
     }
 
     #[tokio::test]
