@@ -13,12 +13,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{Failure, Target, target::NoBody};
+use crate::{Failure, Target, target::Body};
 
 /// A connection that is kept open between requests, and opened again when it was closed.
 pub struct Connection {
     target: Arc<Target>,
-    sender: Option<SendRequest<NoBody>>,
+    sender: Option<SendRequest<Body>>,
     opened: u64,
 }
 
@@ -87,7 +87,7 @@ impl Connection {
         Err(Failure::Closed)
     }
 
-    async fn ready(&mut self) -> Result<&mut SendRequest<NoBody>, Failure> {
+    async fn ready(&mut self) -> Result<&mut SendRequest<Body>, Failure> {
         let open = match self.sender.take() {
             Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
             None => None,
@@ -106,7 +106,7 @@ impl Connection {
     }
 }
 
-async fn connect(target: &Target) -> Result<SendRequest<NoBody>, Failure> {
+async fn connect(target: &Target) -> Result<SendRequest<Body>, Failure> {
     let stream = TcpStream::connect(&target.addresses[..])
         .await
         .map_err(|error| Failure::of_connecting(&error))?;
@@ -126,7 +126,7 @@ async fn connect(target: &Target) -> Result<SendRequest<NoBody>, Failure> {
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<SendRequest<NoBody>, Failure>
+async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -144,8 +144,8 @@ where
 
 /// Returns the status once the whole answer has arrived.
 async fn exchange(
-    sender: &mut SendRequest<NoBody>,
-    request: hyper::Request<NoBody>,
+    sender: &mut SendRequest<Body>,
+    request: hyper::Request<Body>,
 ) -> Result<u16, Unanswered> {
     let response = sender
         .try_send_request(request)

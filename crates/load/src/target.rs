@@ -3,8 +3,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::{Request, header};
+use http_body_util::Full;
+use hyper::{
+    Method, Request,
+    header::{self, HeaderValue},
+};
 use tokio_rustls::{
     TlsConnector,
     rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName},
@@ -12,8 +15,11 @@ use tokio_rustls::{
 
 use crate::{NotUrl, Url};
 
-/// What a request carries: nothing.
-pub(crate) type NoBody = Empty<Bytes>;
+/// What a request carries.
+pub(crate) type Body = Full<Bytes>;
+
+/// Makes what a request carries.
+type MakeBody = Arc<dyn Fn() -> Bytes + Send + Sync>;
 
 /// A URL that can be called.
 #[derive(Clone)]
@@ -21,7 +27,8 @@ pub struct Target {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(crate) timeout: Duration,
-    request: Request<NoBody>,
+    request: Request<Body>,
+    make_body: Option<MakeBody>,
 }
 
 /// Why a URL can't be called.
@@ -74,7 +81,7 @@ impl Target {
                 header::USER_AGENT,
                 concat!("latency/", env!("CARGO_PKG_VERSION")),
             )
-            .body(NoBody::new())
+            .body(Body::default())
             .map_err(|error| not_url(error.to_string()))?;
         let tls = if origin.secure {
             let name = ServerName::try_from(host.to_owned())
@@ -88,12 +95,33 @@ impl Target {
             tls,
             timeout,
             request,
+            make_body: None,
         })
     }
 
-    /// The request to send.
-    pub(crate) fn request(&self) -> Request<NoBody> {
-        self.request.clone()
+    /// The same with POST requests, each with a body of its own.
+    #[must_use]
+    pub fn posting(
+        mut self,
+        content_type: &'static str,
+        make_body: impl Fn() -> Bytes + Send + Sync + 'static,
+    ) -> Self {
+        *self.request.method_mut() = Method::POST;
+        let content_type = HeaderValue::from_static(content_type);
+        self.request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
+        self.make_body = Some(Arc::new(make_body));
+        self
+    }
+
+    /// The next request to send.
+    pub(crate) fn request(&self) -> Request<Body> {
+        let mut request = self.request.clone();
+        if let Some(make_body) = &self.make_body {
+            *request.body_mut() = Body::new(make_body());
+        }
+        request
     }
 }
 
@@ -121,6 +149,10 @@ fn tls_connector() -> Result<TlsConnector, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     async fn target(url: &str) -> Target {
@@ -135,6 +167,23 @@ mod tests {
         let request = target.request();
         assert_eq!(request.uri(), "/s3/hits?x=1");
         assert_eq!(request.headers()["host"], "127.0.0.1:9000");
+    }
+
+    #[tokio::test]
+    async fn each_post_has_a_body_of_its_own() {
+        let posts = AtomicU64::new(0);
+        let target = target("http://127.0.0.1:9000/calc").await;
+        assert_eq!(target.request().method(), "GET");
+        let target = target.posting("text/plain", move || {
+            posts.fetch_add(1, Ordering::Relaxed).to_string().into()
+        });
+        for expected in ["0", "1"] {
+            let request = target.request();
+            assert_eq!(request.method(), "POST");
+            assert_eq!(request.headers()["content-type"], "text/plain");
+            let body = request.into_body().collect().await.unwrap();
+            assert_eq!(body.to_bytes(), expected);
+        }
     }
 
     #[tokio::test]
