@@ -120,6 +120,7 @@ impl SqsEventSource {
 /// A running mapping. Dropping it ends it at once; its messages in flight become visible again.
 #[derive(Debug)]
 pub struct EventSourceMapping {
+    source: SqsEventSource,
     shared: Arc<Shared>,
     /// Stops polling when it goes.
     polling: Option<oneshot::Sender<Infallible>>,
@@ -174,6 +175,7 @@ impl EventSourceMapping {
         let scaling = Scaling::new(source.maximum_concurrency);
         let running = tokio::spawn(run(shared.clone(), poller, scaling, stopped));
         Ok(Self {
+            source,
             shared,
             polling: Some(polling),
             running,
@@ -183,6 +185,11 @@ impl EventSourceMapping {
     /// The function that it invokes.
     pub fn function(&self) -> &str {
         &self.shared.function
+    }
+
+    /// The queue that it polls, and how.
+    pub fn source(&self) -> &SqsEventSource {
+        &self.source
     }
 
     /// What it has done so far.

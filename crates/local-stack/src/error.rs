@@ -53,6 +53,9 @@ pub enum Error {
     /// The routes contradict each other.
     #[error(transparent)]
     FrontDoor(#[from] local_lambda::FrontDoorError),
+    /// A queue can't be polled.
+    #[error(transparent)]
+    EventSourceMapping(#[from] local_lambda::EventSourceMappingError),
 }
 
 fn list(names: &[String]) -> String {

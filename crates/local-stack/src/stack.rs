@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use local_lambda::{FrontDoors, Function, Host, HostSettings};
-use ministack::Ministack;
+use local_lambda::{
+    EventSourceMapping, FrontDoors, Function, Host, HostSettings, Integration, Redirection, Route,
+    SendMessage, sqs_client,
+};
+use ministack::{Ministack, REGION};
 
 use crate::{
     ApiCall, Error, ServedFunction,
     meter::Meter,
     service::{Listeners, Service},
-    template::{STACK_NAME, Template},
+    template::{QueueRoute, Resolved, STACK_NAME, Template},
 };
 
 /// What to run, and how.
@@ -35,10 +38,13 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Stack {
     // Before the emulator: whoever calls it ends first.
+    mappings: Vec<EventSourceMapping>,
     service: Service,
     ministack: Ministack,
     served: Vec<ServedFunction>,
     functions: Vec<Function>,
+    queue_routes: Vec<QueueRoute>,
+    outputs: BTreeMap<String, String>,
     host: HostSettings,
 }
 
@@ -55,19 +61,30 @@ impl Stack {
             Some(resources) => ministack.deploy(STACK_NAME, &resources).await?,
             None => BTreeMap::new(),
         };
-        let functions =
-            template.functions(&outputs, &ministack::variables(ministack.endpoint()))?;
-        let served: Vec<ServedFunction> = template
-            .definitions
-            .into_iter()
-            .map(|definition| definition.served)
-            .collect();
+        let Resolved {
+            served,
+            functions,
+            queue_routes,
+            event_sources,
+            outputs,
+        } = template.resolve(&outputs, &ministack::variables(ministack.endpoint()))?;
         let host = Host::new(functions.clone(), settings.host.clone())?;
+        let doors = doors(&served, &queue_routes, ministack.endpoint());
+        let service = Service::open(listeners, host.clone(), doors).await?;
+        let sqs = sqs_client(ministack.endpoint(), REGION);
+        let mut mappings = Vec::new();
+        for (function, source) in event_sources {
+            let (host, sqs) = (host.clone(), sqs.clone());
+            mappings.push(EventSourceMapping::start(host, &function, source, sqs).await?);
+        }
         Ok(Self {
-            service: Service::open(listeners, host, doors(&served)).await?,
+            mappings,
+            service,
             ministack,
             served,
             functions,
+            queue_routes,
+            outputs,
             host: settings.host,
         })
     }
@@ -85,6 +102,16 @@ impl Stack {
     /// The host of the functions.
     pub fn host(&self) -> &Host {
         self.service.host()
+    }
+
+    /// The template's outputs, but for those that have no value locally.
+    pub fn outputs(&self) -> &BTreeMap<String, String> {
+        &self.outputs
+    }
+
+    /// The event source mappings of the functions, those that are enabled.
+    pub fn event_source_mappings(&self) -> &[EventSourceMapping] {
+        &self.mappings
     }
 
     /// The variables of all functions together, for running one outside the stack against the same emulator. Where two
@@ -114,8 +141,11 @@ impl Stack {
         &mut self.ministack
     }
 
-    /// The same functions once more, on a port of their own, with their calls to the emulator counted. No reports are
-    /// made of them: counting takes time.
+    /// The same functions once more, on a port of their own, with their calls to the emulator counted, and those of the
+    /// HTTP API. No reports are made of them: counting takes time.
+    ///
+    /// Queues' messages go to these functions for as long as they run. What polling takes is not counted here: see
+    /// [`EventSourceMapping::metrics`].
     pub async fn metered(&self) -> Result<Metered, Error> {
         let listeners = Listeners::bind(0).await?;
         let meter = Meter::start(self.ministack.endpoint())
@@ -132,14 +162,23 @@ impl Stack {
             ..self.host.clone()
         };
         let host = Host::new(functions, settings)?;
+        let doors = doors(&self.served, &self.queue_routes, meter.endpoint());
+        let service = Service::open(listeners, host.clone(), doors).await?;
+        let mappings = self.mappings.iter();
         Ok(Metered {
-            service: Service::open(listeners, host, doors(&self.served)).await?,
+            redirections: mappings
+                .map(|mapping| mapping.redirect(host.clone()))
+                .collect(),
+            service,
             meter,
         })
     }
 
-    /// Ends everything: first the doors, then the environments, then the emulator.
+    /// Ends everything: first the polling of queues, then the doors, then the environments, then the emulator.
     pub async fn stop(self) -> Result<(), Error> {
+        for mapping in self.mappings {
+            mapping.stop().await;
+        }
         self.service.close().await?;
         self.ministack.stop().await?;
         Ok(())
@@ -149,6 +188,7 @@ impl Stack {
 /// A stack's functions with their calls to the emulator counted.
 #[derive(Debug)]
 pub struct Metered {
+    redirections: Vec<Redirection>,
     service: Service,
     meter: Meter,
 }
@@ -164,23 +204,34 @@ impl Metered {
         self.service.host()
     }
 
-    /// The calls so far, of all functions together. Failed attempts count, as they do on the bill.
+    /// The calls so far, of the API and of all functions together. Failed attempts count, as they do on the bill.
     pub fn calls(&self) -> BTreeMap<ApiCall, u64> {
         self.meter.calls()
     }
 
     /// Ends the doors and the environments.
     pub async fn stop(self) -> Result<(), Error> {
+        drop(self.redirections);
         self.service.close().await
     }
 }
 
-fn doors(functions: &[ServedFunction]) -> FrontDoors {
+/// The doors of these functions and queues, the queues being at this endpoint.
+fn doors(functions: &[ServedFunction], queue_routes: &[QueueRoute], endpoint: &str) -> FrontDoors {
+    let to_functions = functions
+        .iter()
+        .flat_map(|function| function.routes.clone());
+    let sqs = sqs_client(endpoint, REGION);
+    let to_queues = queue_routes.iter().map(|route| Route {
+        method: route.method.clone(),
+        path: route.path.clone(),
+        integration: Integration::SendMessage(SendMessage {
+            sqs: sqs.clone(),
+            queue_url: route.queue_url.clone(),
+        }),
+    });
     FrontDoors {
-        routes: functions
-            .iter()
-            .flat_map(|function| function.routes.clone())
-            .collect(),
+        routes: to_functions.chain(to_queues).collect(),
         function_urls: functions
             .iter()
             .filter(|function| function.function_url)

@@ -1,11 +1,15 @@
 //! The SAM template: what of it is served locally, with its parameters, conditions and intrinsic functions evaluated.
 
+mod api;
 mod conditions;
+mod deferred;
 mod events;
 mod function;
 mod globals;
 mod intrinsics;
+mod outputs;
 mod parameters;
+mod properties;
 mod resources;
 mod value;
 mod yaml;
@@ -15,26 +19,44 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use local_lambda::Function;
+use local_lambda::{Function, SqsEventSource};
 
 use serde_json::json;
 
-use self::function::Definition;
 pub use self::function::{Architecture, ServedFunction};
-pub(crate) use self::intrinsics::STACK_NAME;
+pub(crate) use self::{api::QueueRoute, intrinsics::STACK_NAME};
 use self::{
+    deferred::Deferred,
+    function::Definition,
     intrinsics::{Local, Scope},
     resources::Resource,
     value::{Fault, Node},
 };
 use crate::Error;
 
+/// What is run of a template, the emulator having made its resources.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// In the template's order.
+    pub(crate) served: Vec<ServedFunction>,
+    /// The same, as a host takes them.
+    pub(crate) functions: Vec<Function>,
+    /// The HTTP API's routes that lead to queues.
+    pub(crate) queue_routes: Vec<QueueRoute>,
+    /// The queues that are polled, each with the local name of the function that gets its messages.
+    pub(crate) event_sources: Vec<(String, SqsEventSource)>,
+    /// The template's own outputs, as far as they have a value locally.
+    pub(crate) outputs: BTreeMap<String, String>,
+}
+
 /// A template, evaluated but for what only the emulator knows.
 #[derive(Debug)]
 pub(crate) struct Template {
     path: PathBuf,
     /// In the template's order.
-    pub(crate) definitions: Vec<Definition>,
+    definitions: Vec<Definition>,
+    queue_routes: Vec<QueueRoute<Deferred>>,
+    outputs: Vec<(String, Deferred)>,
     /// The resources that the emulator makes, as CloudFormation wants them.
     state: serde_json::Map<String, serde_json::Value>,
 }
@@ -82,12 +104,14 @@ impl Template {
 
         let directory = path.parent().unwrap_or(Path::new(""));
         let mut definitions = Vec::new();
+        let mut queue_routes = Vec::new();
         let mut state = serde_json::Map::new();
         for resource in resources {
             match scope.resources.get(resource.id) {
                 Some(Local::Function(name)) => {
                     definitions.push(Definition::read(&resource, name, &scope, directory)?);
                 }
+                Some(Local::HttpApi) => queue_routes.extend(api::routes(&resource, &scope)?),
                 Some(Local::State) => {
                     state.insert(resource.id.to_owned(), resource.to_cloudformation(&scope)?);
                 }
@@ -100,38 +124,79 @@ impl Template {
         Ok(Self {
             path: path.to_owned(),
             definitions,
+            queue_routes,
+            outputs: outputs::values(root.get("Outputs"), &scope),
             state,
         })
     }
 
-    /// What the emulator's CloudFormation has to make, and to evaluate: [`functions`](Self::functions) needs its
-    /// outputs. `None` if there is nothing to make.
+    /// What the emulator's CloudFormation has to make, and to evaluate: [`resolve`](Self::resolve) needs its outputs.
+    /// `None` if there is nothing to make.
     pub(crate) fn to_cloudformation(&self) -> Option<serde_json::Value> {
         if self.state.is_empty() {
             return None;
         }
         let outputs: serde_json::Map<_, _> = self
-            .definitions
-            .iter()
-            .flat_map(Definition::outputs)
-            .map(|(key, node)| (key, json!({ "Value": node.to_json() })))
+            .deferred()
+            .filter_map(Deferred::output)
+            .map(|(name, value)| (name.to_owned(), json!({ "Value": value })))
             .collect();
         Some(json!({ "Resources": self.state, "Outputs": outputs }))
     }
 
-    /// The functions as a host takes them, with what the emulator's CloudFormation put out.
-    ///
-    /// `access` are the variables that lead to the emulator: they count more than the template's.
-    pub(crate) fn functions(
-        &self,
-        outputs: &BTreeMap<String, String>,
-        access: &[(&'static str, String)],
-    ) -> Result<Vec<Function>, Error> {
+    fn deferred(&self) -> impl Iterator<Item = &Deferred> {
         self.definitions
             .iter()
-            .map(|definition| definition.function(outputs, access))
-            .collect::<Result<_, _>>()
-            .map_err(|fault| error(&self.path, fault))
+            .flat_map(Definition::deferred)
+            .chain(self.queue_routes.iter().map(|route| &route.queue_url))
+            .chain(self.outputs.iter().map(|(_, value)| value))
+    }
+
+    /// With what the emulator's CloudFormation put out.
+    ///
+    /// `access` are the variables that lead to the emulator: they count more than the template's.
+    pub(crate) fn resolve(
+        self,
+        outputs: &BTreeMap<String, String>,
+        access: &[(&'static str, String)],
+    ) -> Result<Resolved, Error> {
+        let path = self.path.clone();
+        self.resolved(outputs, access)
+            .map_err(|fault| error(&path, fault))
+    }
+
+    fn resolved(
+        self,
+        outputs: &BTreeMap<String, String>,
+        access: &[(&'static str, String)],
+    ) -> Result<Resolved, Fault> {
+        let mut resolved = Resolved {
+            served: Vec::new(),
+            functions: Vec::new(),
+            queue_routes: Vec::new(),
+            event_sources: Vec::new(),
+            outputs: BTreeMap::new(),
+        };
+        for definition in self.definitions {
+            resolved
+                .functions
+                .push(definition.function(outputs, access)?);
+            for queue in &definition.queues {
+                let function = definition.served.name.clone();
+                resolved
+                    .event_sources
+                    .push((function, queue.source(outputs)?));
+            }
+            resolved.served.push(definition.served);
+        }
+        for route in &self.queue_routes {
+            resolved.queue_routes.push(route.resolve(outputs)?);
+        }
+        for (name, value) in self.outputs {
+            let value = value.resolve(&name, outputs)?;
+            resolved.outputs.insert(name, value);
+        }
+        Ok(resolved)
     }
 }
 
@@ -332,7 +397,7 @@ Resources:
             ("AWS_REGION", "eu-west-2".to_owned()),
             ("SIZE", "0".to_owned()),
         ];
-        let functions = template.functions(&outputs, &access).unwrap();
+        let functions = template.resolve(&outputs, &access).unwrap().functions;
         let variable = |name: &str| functions[0].environment[name].as_str();
         assert_eq!(variable("STAGE"), "test");
         assert_eq!(variable("SIZE"), "0");

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,10 +9,12 @@ use std::{
 use local_lambda::{Function, Route};
 
 use super::{
-    events,
+    deferred::Deferred,
+    events::{self, Events, QueueEvent},
     intrinsics::Scope,
+    properties::Properties,
     resources::Resource,
-    value::{Fault, Node, Value},
+    value::{Fault, Value},
 };
 use crate::runtime::{self, Command};
 
@@ -56,8 +57,9 @@ pub(crate) struct Definition {
     command: Command,
     handler: String,
     reserved_concurrency: Option<u32>,
-    /// Evaluated, but for what hangs on a resource in the emulator.
-    environment: Vec<(String, Node)>,
+    environment: Vec<(String, Deferred)>,
+    /// The queues that are polled for it.
+    pub(crate) queues: Vec<QueueEvent>,
 }
 
 impl Definition {
@@ -72,13 +74,13 @@ impl Definition {
             node: &resource.properties,
             scope,
         };
-        let (code_uri, code_path) = properties.required("CodeUri", resource)?;
+        let (code_uri, code_path) = properties.required("CodeUri", resource.id, resource.node)?;
         // Components, because a slash at the end would stay otherwise.
         let directory = std::path::absolute(directory.join(&code_path))
             .map_err(|error| code_uri.fault(format!("{code_path}: {error}")))?
             .components()
             .collect::<PathBuf>();
-        let (runtime, runtime_name) = properties.required("Runtime", resource)?;
+        let (runtime, runtime_name) = properties.required("Runtime", resource.id, resource.node)?;
         let command = runtime::command(&runtime_name, &directory, &code_path).map_err(|error| {
             let at = match error {
                 runtime::Error::Unsupported(_) => runtime,
@@ -95,9 +97,15 @@ impl Definition {
                 return Err(node.fault(format!("variable {name} is not a string")));
             }
         }
-        let routes = match resource.properties.get("Events") {
-            Some(node) => events::routes(node, name, scope)?,
-            None => Vec::new(),
+        // An output's name is alphanumeric, which a variable's need not be.
+        let output = |index| format!("{}Variable{index}", resource.id);
+        let environment = environment
+            .into_iter()
+            .enumerate()
+            .map(|(index, (name, node))| (name, Deferred::new(output(index), node)));
+        let Events { routes, queues } = match resource.properties.get("Events") {
+            Some(node) => events::read(node, resource.id, name, scope)?,
+            None => Events::default(),
         };
         Ok(Self {
             served: ServedFunction {
@@ -105,7 +113,7 @@ impl Definition {
                 name: name.to_owned(),
                 description: properties.text("Description")?,
                 directory,
-                architecture: properties.architecture()?,
+                architecture: architecture(&properties)?,
                 // Lambda's defaults and quotas.
                 memory_mb: properties.whole("MemorySize", 128..=10_240)?.unwrap_or(128),
                 timeout: Duration::from_secs(
@@ -117,37 +125,26 @@ impl Definition {
             command,
             handler: properties.text("Handler")?.unwrap_or_default(),
             reserved_concurrency: properties.whole("ReservedConcurrentExecutions", 0..=u32::MAX)?,
-            environment,
+            environment: environment.collect(),
+            queues,
         })
     }
 
-    /// The variables that the emulator's CloudFormation has to evaluate, by the names of their outputs.
-    pub(crate) fn outputs(&self) -> impl Iterator<Item = (String, &Node)> {
-        self.environment
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, node))| node.text().is_none())
-            .map(|(index, (_, node))| (self.output(index), node))
+    /// What the emulator has to evaluate.
+    pub(crate) fn deferred(&self) -> impl Iterator<Item = &Deferred> {
+        let variables = self.environment.iter().map(|(_, value)| value);
+        variables.chain(self.queues.iter().map(QueueEvent::deferred))
     }
 
-    /// An output's name is alphanumeric, which a variable's need not be.
-    fn output(&self, index: usize) -> String {
-        format!("{}Variable{index}", self.served.logical_id)
-    }
-
-    /// As [`Template::functions`](super::Template::functions).
+    /// The function as a host takes it, as in [`Template::resolve`](super::Template::resolve).
     pub(crate) fn function(
         &self,
         outputs: &BTreeMap<String, String>,
         access: &[(&'static str, String)],
     ) -> Result<Function, Fault> {
         let mut environment = BTreeMap::new();
-        for (index, (name, node)) in self.environment.iter().enumerate() {
-            let value = node
-                .text()
-                .or_else(|| outputs.get(&self.output(index)).cloned())
-                .ok_or_else(|| node.fault(format!("the emulator has no value for {name}")))?;
-            environment.insert(name.clone(), value);
+        for (name, value) in &self.environment {
+            environment.insert(name.clone(), value.resolve(name, outputs)?);
         }
         for (name, value) in access {
             environment.insert((*name).to_owned(), value.clone());
@@ -166,63 +163,13 @@ impl Definition {
     }
 }
 
-/// The properties of a function.
-struct Properties<'a> {
-    node: &'a Node,
-    scope: &'a Scope,
-}
-
-impl<'a> Properties<'a> {
-    fn get(&self, key: &str) -> Result<Option<Node>, Fault> {
-        match self.node.get(key) {
-            Some(node) => self.scope.evaluate(node),
-            None => Ok(None),
-        }
-    }
-
-    fn text(&self, key: &str) -> Result<Option<String>, Fault> {
-        let Some(node) = self.get(key)? else {
-            return Ok(None);
-        };
-        match node.text() {
-            Some(text) => Ok(Some(text)),
-            None => Err(node.fault(format!("{key} must be a string"))),
-        }
-    }
-
-    /// A property that must be there, as it stands in the template and as text.
-    fn required(&self, key: &str, resource: &Resource<'_>) -> Result<(&'a Node, String), Fault> {
-        self.node
-            .get(key)
-            .zip(self.text(key)?)
-            .ok_or_else(|| resource.node.fault(format!("{} has no {key}", resource.id)))
-    }
-
-    fn whole(&self, key: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, Fault> {
-        let Some(node) = self.get(key)? else {
-            return Ok(None);
-        };
-        node.text()
-            .and_then(|text| text.parse().ok())
-            .filter(|number| range.contains(number))
-            .map(Some)
-            .ok_or_else(|| {
-                node.fault(format!(
-                    "{key} must be a whole number from {} to {}",
-                    range.start(),
-                    range.end()
-                ))
-            })
-    }
-
-    fn architecture(&self) -> Result<Architecture, Fault> {
-        let Some(node) = self.get("Architectures")? else {
-            return Ok(Architecture::X86_64);
-        };
-        match node.items() {
-            [only] if only.as_str() == Some("x86_64") => Ok(Architecture::X86_64),
-            [only] if only.as_str() == Some("arm64") => Ok(Architecture::Arm64),
-            _ => Err(node.fault("Architectures must be [x86_64] or [arm64]")),
-        }
+fn architecture(properties: &Properties<'_>) -> Result<Architecture, Fault> {
+    let Some(node) = properties.get("Architectures")? else {
+        return Ok(Architecture::X86_64);
+    };
+    match node.items() {
+        [only] if only.as_str() == Some("x86_64") => Ok(Architecture::X86_64),
+        [only] if only.as_str() == Some("arm64") => Ok(Architecture::Arm64),
+        _ => Err(node.fault("Architectures must be [x86_64] or [arm64]")),
     }
 }
