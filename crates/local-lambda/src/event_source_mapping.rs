@@ -192,6 +192,11 @@ impl EventSourceMapping {
         &self.source
     }
 
+    /// The URL of the queue that it polls.
+    pub fn queue_url(&self) -> &str {
+        &self.shared.queue.url
+    }
+
     /// What it has done so far.
     pub fn metrics(&self) -> EventSourceMetrics {
         self.shared.metrics.so_far()

@@ -18,7 +18,7 @@ pub(super) const MESSAGES_PER_CALL: usize = 10;
 #[derive(Debug)]
 pub(super) struct Queue {
     sqs: Client,
-    url: String,
+    pub(super) url: String,
     arn: String,
     region: String,
     /// How long a message that was received is not given to others.
