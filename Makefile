@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Both install what they need into .tools/, once.
+# Two commands matter: `make demo` and `make test`. What a command needs is installed into .tools/, once.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/local/latency
 
-.PHONY: help demo test bench up tools functions latency lint unit-tests stack-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency lint unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ bench: functions latency ## Print the ratios that the README's "Numbers" quotes
 
 test: lint functions unit-tests validate ## Run every check
 
+test-deploy: validate functions functions-arm64 .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
+	@echo "== sam deploy"
+	@cargo test --quiet --locked --workspace --test deploy
+
 lint: .tools/build-essentials
 	@echo "== format and lints"
 	@cargo fmt --all --check
@@ -44,6 +48,10 @@ validate: .tools/sam.installed
 functions: .tools/cargo-lambda.installed .tools/build-essentials ## Build the functions for Lambda
 	@echo "== functions: cargo lambda build --release (some minutes the first time)"
 	@cargo lambda build --release --locked --quiet
+
+functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials
+	@echo "== functions: cargo lambda build --release --arm64 (some minutes the first time)"
+	@cargo lambda build --release --locked --quiet --arm64 --lambda-dir target/lambda-arm64
 
 latency: .tools/ministack.installed .tools/build-essentials ## Build the latency command
 	@echo "== the latency command (a minute or two the first time)"

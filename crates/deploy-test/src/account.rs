@@ -1,0 +1,316 @@
+//! The account that is deployed to: the emulator's APIs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use http::{Method, Request, Response, StatusCode};
+use ministack::Ministack;
+use roxmltree::{Document, Node};
+use serde_json::{Value, json};
+
+/// A service that speaks the AWS query protocol, as its signatures name it, and the version of its API.
+#[derive(Clone, Copy)]
+pub(crate) struct Query(&'static str, &'static str);
+
+pub(crate) const CLOUDFORMATION: Query = Query("cloudformation", "2010-05-15");
+pub(crate) const CLOUDWATCH: Query = Query("monitoring", "2010-08-01");
+pub(crate) const IAM: Query = Query("iam", "2010-05-08");
+
+/// A service that speaks the AWS JSON protocol, as its signatures name it, and the prefix of its operations.
+#[derive(Clone, Copy)]
+pub(crate) struct Json(&'static str, &'static str);
+
+pub(crate) const DYNAMODB: Json = Json("dynamodb", "DynamoDB_20120810");
+pub(crate) const LOGS: Json = Json("logs", "Logs_20140328");
+pub(crate) const SQS: Json = Json("sqs", "AmazonSQS");
+
+/// Paths of services that speak REST: the version stands in them.
+pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
+pub(crate) const EVENT_SOURCE_MAPPINGS: &str = "/2015-03-31/event-source-mappings";
+pub(crate) const APIS: &str = "/v2/apis";
+
+/// What a function answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// `Handled` or `Unhandled`, if it failed.
+    function_error: Option<String>,
+    pub(crate) payload: Value,
+}
+
+impl Answer {
+    /// What is wrong with it, whichever event it is the answer to: a caller's mistake is answered with a status of 4xx.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let status = self.status().unwrap_or_default();
+        let failed = self.function_error.is_some() || status >= 500;
+        failed.then(|| self.payload.to_string())
+    }
+
+    /// The HTTP status, if the event was an HTTP request.
+    pub(crate) fn status(&self) -> Option<u64> {
+        self.payload["statusCode"].as_u64()
+    }
+
+    /// The ids of the records that the partial batch response reports.
+    pub(crate) fn failed_records(&self) -> BTreeSet<&str> {
+        let failures = self.payload["batchItemFailures"].as_array();
+        let ids = failures.into_iter().flatten();
+        ids.filter_map(|failure| failure["itemIdentifier"].as_str())
+            .collect()
+    }
+}
+
+/// Everything of some kinds, by kind: what is listed before a deployment and after its deletion.
+pub(crate) type Inventory = BTreeMap<&'static str, BTreeSet<String>>;
+
+pub(crate) struct Account {
+    ministack: Ministack,
+}
+
+impl Account {
+    /// An empty one.
+    pub(crate) async fn open(root: &Path) -> anyhow::Result<Self> {
+        let program = ministack::find_program(root)?;
+        Ok(Self {
+            ministack: Ministack::start_for_deployment(&program).await?,
+        })
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        self.ministack.endpoint()
+    }
+
+    pub(crate) fn ministack(&self) -> &Ministack {
+        &self.ministack
+    }
+
+    /// Ends it in an orderly way, so that its functions end too.
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.ministack.suspend().await?;
+        Ok(self.ministack.stop().await?)
+    }
+
+    pub(crate) async fn query(
+        &self,
+        service: Query,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<String> {
+        query(&self.ministack, service, action, parameters).await
+    }
+
+    pub(crate) async fn json(
+        &self,
+        Json(service, prefix): Json,
+        operation: &str,
+        input: Value,
+    ) -> anyhow::Result<Value> {
+        let request = Request::post("/")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("{prefix}.{operation}"));
+        let answer = self
+            .ministack
+            .request(service, request, input.to_string())
+            .await?;
+        from_json(&successful(answer, operation)?)
+    }
+
+    /// Of Lambda or API Gateway. No input is no body.
+    pub(crate) async fn rest(
+        &self,
+        method: Method,
+        path: &str,
+        input: Option<Value>,
+    ) -> anyhow::Result<Value> {
+        let service = if path.starts_with(APIS) {
+            "apigateway"
+        } else {
+            "lambda"
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json");
+        let body = input.map_or_else(String::new, |input| input.to_string());
+        let answer = self.ministack.request(service, request, body).await?;
+        from_json(&successful(answer, path)?)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.rest(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn s3(&self, method: Method, path: &str) -> anyhow::Result<String> {
+        let request = Request::builder().method(method).uri(path);
+        let answer = self.ministack.request("s3", request, "").await?;
+        successful(answer, path)
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Answer> {
+        let request = Request::post(format!("{FUNCTIONS}/{function}/invocations"));
+        let answer = self
+            .ministack
+            .request("lambda", request, event.to_string())
+            .await?;
+        let function_error = answer
+            .headers()
+            .get("x-amz-function-error")
+            .map(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        let payload = successful(answer, "Invoke")?;
+        Ok(Answer {
+            function_error,
+            payload: from_json(&payload)?,
+        })
+    }
+
+    /// A request to an HTTP API: the status of its answer, and the body.
+    pub(crate) async fn call_api(
+        &self,
+        api: &str,
+        request: http::request::Builder,
+        body: String,
+    ) -> anyhow::Result<(StatusCode, String)> {
+        let (_, port) = self
+            .endpoint()
+            .rsplit_once(':')
+            .context("the endpoint has a port")?;
+        let request = request.header("host", format!("{api}.execute-api.localhost:{port}"));
+        let answer = self.ministack.request("execute-api", request, body).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    /// The names of the objects in a bucket.
+    pub(crate) async fn objects(&self, bucket: &str) -> anyhow::Result<Vec<String>> {
+        let listed = self
+            .s3(Method::GET, &format!("/{bucket}?list-type=2"))
+            .await?;
+        texts(&listed, "Key")
+    }
+
+    /// All that a deployment could leave behind.
+    pub(crate) async fn inventory(&self) -> anyhow::Result<Inventory> {
+        let mut inventory = Inventory::new();
+        let stacks = self.query(CLOUDFORMATION, "DescribeStacks", &[]).await?;
+        let stacks = texts(&stacks, "StackName")?;
+        inventory.insert("stack", stacks.into_iter().collect());
+        let policies: &[(&str, &str)] = &[("Scope", "Local")];
+        for (kind, action, parameters, name) in [
+            ("role", "ListRoles", &[][..], "RoleName"),
+            ("policy", "ListPolicies", policies, "PolicyName"),
+        ] {
+            let listed = self.query(IAM, action, parameters).await?;
+            inventory.insert(kind, texts(&listed, name)?.into_iter().collect());
+        }
+        for (kind, action, name) in [
+            ("dashboard", "ListDashboards", "DashboardName"),
+            ("alarm", "DescribeAlarms", "AlarmName"),
+        ] {
+            let listed = self.query(CLOUDWATCH, action, &[]).await?;
+            inventory.insert(kind, texts(&listed, name)?.into_iter().collect());
+        }
+        for (kind, service, operation, list, name) in [
+            ("table", DYNAMODB, "ListTables", "TableNames", None),
+            ("queue", SQS, "ListQueues", "QueueUrls", None),
+            (
+                "log group",
+                LOGS,
+                "DescribeLogGroups",
+                "logGroups",
+                Some("logGroupName"),
+            ),
+        ] {
+            let listed = self.json(service, operation, json!({})).await?;
+            inventory.insert(kind, names(&listed[list], name));
+        }
+        for (kind, path, list, name) in [
+            ("function", FUNCTIONS, "Functions", "FunctionName"),
+            (
+                "event source mapping",
+                EVENT_SOURCE_MAPPINGS,
+                "EventSourceMappings",
+                "UUID",
+            ),
+            ("API", APIS, "items", "apiId"),
+        ] {
+            let listed = self.get(&format!("{path}/")).await?;
+            inventory.insert(kind, names(&listed[list], Some(name)));
+        }
+        let buckets = texts(&self.s3(Method::GET, "/").await?, "Name")?;
+        inventory.insert("bucket", buckets.into_iter().collect());
+        Ok(inventory)
+    }
+}
+
+/// As [`Account::query`], of any emulator.
+pub(crate) async fn query(
+    ministack: &Ministack,
+    Query(service, version): Query,
+    action: &str,
+    parameters: &[(&str, &str)],
+) -> anyhow::Result<String> {
+    let head = [("Action", action), ("Version", version)];
+    let answer = ministack
+        .query(service, &[&head, parameters].concat())
+        .await?;
+    successful(answer, action)
+}
+
+fn successful(answer: Response<String>, operation: &str) -> anyhow::Result<String> {
+    if !answer.status().is_success() {
+        bail!("{operation}: {}: {}", answer.status(), answer.body());
+    }
+    Ok(answer.into_body())
+}
+
+fn from_json(text: &str) -> anyhow::Result<Value> {
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(text).with_context(|| format!("no JSON: {text}"))
+}
+
+fn names(list: &Value, name: Option<&str>) -> BTreeSet<String> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| name.map_or(item, |name| &item[name]).as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The texts of all elements of this name.
+pub(crate) fn texts(xml: &str, name: &str) -> anyhow::Result<Vec<String>> {
+    Ok(Document::parse(xml)?
+        .descendants()
+        .filter(|node| node.has_tag_name(name))
+        .map(|node| node.text().unwrap_or_default().to_owned())
+        .collect())
+}
+
+/// The texts of these elements in each element that has the first of them for a child.
+pub(crate) fn members<const N: usize>(
+    xml: &str,
+    names: [&str; N],
+) -> anyhow::Result<Vec<[String; N]>> {
+    let document = Document::parse(xml)?;
+    let text = |parent: Node<'_, '_>, name: &str| {
+        parent
+            .children()
+            .find(|node| node.has_tag_name(name))
+            .and_then(|node| node.text())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Ok(document
+        .descendants()
+        .filter(|node| {
+            names
+                .first()
+                .is_some_and(|first| node.children().any(|child| child.has_tag_name(*first)))
+        })
+        .map(|parent| names.map(|name| text(parent, name)))
+        .collect())
+}

@@ -1,0 +1,104 @@
+//! Every route of the HTTP API leads to its function, and the function to the answer that it gives directly.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
+use http::{Method, Request};
+use local_stack::ServedFunction;
+use serde_json::Value;
+
+use crate::{
+    account::Account,
+    deployed::{Deployed, DeployedRoute, Target},
+    fixtures::{self, Fixture},
+    say,
+};
+
+/// Headers of a recorded request that belong to its connection.
+const OF_THE_CONNECTION: [&str; 3] = ["content-length", "host", "connection"];
+
+pub(crate) async fn check(
+    account: &Account,
+    deployed: &Deployed,
+    functions: &[ServedFunction],
+    root: &Path,
+) -> anyhow::Result<()> {
+    for route in deployed.routes()? {
+        let Target::Function(logical_id) = &route.target else {
+            continue;
+        };
+        let function = functions
+            .iter()
+            .find(|function| function.logical_id == *logical_id)
+            .with_context(|| format!("{logical_id} is no function of the template"))?;
+        let fixtures = fixtures::of(root, &function.name)?;
+        let through_it: Vec<&Fixture> = fixtures
+            .iter()
+            .filter(|fixture| fixture.event["routeKey"] == route.key.as_str())
+            .collect();
+        ensure!(
+            !through_it.is_empty(),
+            "no event of {} came through the route {}",
+            function.name,
+            route.key
+        );
+        for fixture in &through_it {
+            compare(account, deployed, &route, logical_id, fixture).await?;
+        }
+        say!(
+            "{} leads to {}: {} requests",
+            route.key,
+            function.name,
+            through_it.len()
+        );
+    }
+    Ok(())
+}
+
+/// Asks through the route what was recorded, and directly: the status must be the same.
+async fn compare(
+    account: &Account,
+    deployed: &Deployed,
+    route: &DeployedRoute,
+    function: &str,
+    fixture: &Fixture,
+) -> anyhow::Result<()> {
+    let direct = account
+        .invoke(&deployed.function(function)?.physical_id, &fixture.event)
+        .await?
+        .status();
+    let (request, body) = recorded(&fixture.event)?;
+    let api = deployed.physical_id(&route.api)?;
+    let (status, answer) = account.call_api(api, request, body).await?;
+    if direct != Some(status.as_u16().into()) {
+        bail!(
+            "{}: {} is answered {status} ({answer}) through the API, and {direct:?} directly",
+            route.key,
+            fixture.case
+        );
+    }
+    Ok(())
+}
+
+/// The HTTP request that became this event (payload format version 2.0).
+fn recorded(event: &Value) -> anyhow::Result<(http::request::Builder, String)> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+    let method = text("/requestContext/http/method").context("an event has a method")?;
+    let mut uri = text("/rawPath").context("an event has a path")?.to_owned();
+    if let Some(query) = text("/rawQueryString").filter(|query| !query.is_empty()) {
+        uri = format!("{uri}?{query}");
+    }
+    let mut request = Request::builder()
+        .method(Method::from_bytes(method.as_bytes())?)
+        .uri(uri);
+    for (name, value) in event["headers"].as_object().into_iter().flatten() {
+        if !OF_THE_CONNECTION.contains(&name.as_str()) {
+            request = request.header(name, value.as_str().unwrap_or_default());
+        }
+    }
+    ensure!(
+        event["isBase64Encoded"] != true,
+        "an event with a binary body can't be sent as a request yet"
+    );
+    Ok((request, text("/body").unwrap_or_default().to_owned()))
+}
