@@ -16,7 +16,7 @@ mod scaling;
 use std::{
     collections::BTreeSet,
     convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -251,8 +251,8 @@ async fn run(
                 scaling.idle();
                 continue;
             }
+            let concurrency = scaling.taken() as u64;
             in_flight.spawn(shared.clone().process(batch, slot));
-            let concurrency = in_flight.len() as u64;
             shared.metrics.count(|metrics| {
                 metrics.peak_concurrency = metrics.peak_concurrency.max(concurrency);
             });
@@ -272,7 +272,7 @@ async fn run(
 }
 
 impl Shared {
-    fn hosts(&self) -> std::sync::MutexGuard<'_, Vec<Host>> {
+    fn hosts(&self) -> MutexGuard<'_, Vec<Host>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
