@@ -26,7 +26,7 @@ pub enum Command {
     Burst(Burst),
     /// Fresh environments of a function: init, first and warm invocation, memory, package size
     Cold(Cold),
-    /// Every function of the template in one run
+    /// Every function of the template, or of a deployed stack, in one run
     Compare(Compare),
 }
 
@@ -66,9 +66,29 @@ pub struct Probe {
     /// How many requests
     #[arg(short = 'n', long, value_name = "N", default_value = "1000")]
     pub requests: NonZeroU64,
+    /// Who sends the requests.
+    #[command(flatten)]
+    pub from_lambda: FromLambda,
+    /// The CloudFormation stack whose latency-probe it is
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "latency",
+        requires = "from_lambda"
+    )]
+    pub stack: String,
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Who sends the requests.
+#[derive(Args, Debug)]
+pub struct FromLambda {
+    /// Have a Lambda function send the requests, from inside its Region: FUNCTION, or the latency-probe that the
+    /// stack's output LatencyProbeFunction names. Region, credentials and endpoint are those of the AWS CLI
+    #[arg(id = "from_lambda", long = "from-lambda", value_name = "FUNCTION", num_args = 0..=1)]
+    pub function: Option<Option<String>>,
 }
 
 /// What `latency burst` is given.
@@ -119,6 +139,13 @@ pub struct Compare {
     /// How many fresh environments of each function
     #[arg(long, value_name = "N", default_value = "10")]
     pub starts: NonZeroU64,
+    /// Measure what was deployed as this CloudFormation stack: each of its outputs that ends in Url and is an http:// or
+    /// https:// URL, but not ApiUrl, is a row. CounterS3Url is that of counter-s3
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["template", "parameters", "starts"])]
+    pub stack: Option<String>,
+    /// Who sends the requests.
+    #[command(flatten)]
+    pub from_lambda: FromLambda,
     /// The directory for compare.md, compare.json, compare.csv and compare.svg
     #[arg(long, value_name = "DIRECTORY", default_value = "out")]
     pub out: PathBuf,

@@ -3,6 +3,7 @@
 //! The way through the crate is one-way: a command ([`commands`]) measures ([`load`], [`cost`]), what
 //! it found becomes [`results`], and these are shown ([`output`]) and written to files ([`export`]).
 
+pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod cost;

@@ -115,6 +115,14 @@ pub fn of(measurement: &Measurement) -> Vec<Warning> {
     warnings
 }
 
+/// The same for a closed loop that was given a time: how many samples it has is its result, not a flaw.
+#[must_use]
+pub fn of_closed_loop(measurement: &Measurement) -> Vec<Warning> {
+    let mut warnings = of(measurement);
+    warnings.retain(|warning| !matches!(warning, Warning::FewSamples { .. }));
+    warnings
+}
+
 /// The samples below which chance decides the percentile, from 0 to 100.
 #[must_use]
 pub fn samples_needed(percentile: f64) -> u64 {

@@ -60,7 +60,7 @@ impl Target {
         let origin = url.origin();
         let host = origin.host();
         let not_url = |reason: String| NotUrl {
-            url: format!("{origin}{}", url.path),
+            url: url.to_string(),
             reason,
         };
         let no_address = |reason: String| Error::NoAddress {
@@ -75,7 +75,7 @@ impl Target {
             return Err(no_address("the name service knows none".to_owned()));
         }
 
-        let request = Request::get(&url.path)
+        let request = Request::get(url.path_and_query())
             .header(header::HOST, url.authority.as_str())
             .header(
                 header::USER_AGENT,

@@ -11,8 +11,7 @@ use hyper::{
 #[derive(Clone, Debug)]
 pub struct Url {
     pub(crate) authority: Authority,
-    /// Path and query.
-    pub(crate) path: String,
+    path: String,
     origin: Origin,
 }
 
@@ -40,6 +39,18 @@ impl Url {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Its path and query.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.path
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}", self.origin, self.path)
     }
 }
 
@@ -89,7 +100,8 @@ fn parse(url: &str) -> Result<Url, String> {
 
 impl Origin {
     /// The host as a resolver and a certificate name it: an IPv6 address without brackets.
-    pub(crate) fn host(&self) -> &str {
+    #[must_use]
+    pub fn host(&self) -> &str {
         self.host.trim_matches(['[', ']'])
     }
 

@@ -94,7 +94,7 @@ async fn load(
 ) -> std::io::Result<Measurement> {
     let (target, bar) = (Arc::clone(target), progress.clone());
     let measurement =
-        on_its_own_thread(move || closed_loop(target, connections, work, move || bar.advance()))
+        on_its_own_thread(move || closed_loop(target, connections, work, move || bar.advance(1)))
             .await?;
     progress.finish();
     Ok(measurement)

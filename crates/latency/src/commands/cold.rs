@@ -55,7 +55,7 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
     let mut cold = ColdStarts::default();
     for _ in 0..starts {
         cold.add(stack, function, &target, &mut reports).await?;
-        progress.advance();
+        progress.advance(1);
     }
     progress.finish();
 

@@ -3,13 +3,14 @@
 mod burst;
 mod cold;
 mod compare;
+mod from_lambda;
 mod probe;
 mod stack;
 mod up;
 
 use std::{sync::Arc, time::Duration};
 
-use load::{NotUrl, Target};
+use load::{NotUrl, Target, Url};
 
 use crate::{
     BadInput, Ending,
@@ -69,10 +70,13 @@ async fn measured(
 }
 
 async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
-    let bad_input = |error: load::TargetError| BadInput(error.to_string());
-    let url = url
-        .parse()
-        .map_err(|error: NotUrl| bad_input(error.into()))?;
-    let target = Target::resolve(&url, timeout).await.map_err(bad_input)?;
-    Ok(Arc::new(target))
+    let target = Target::resolve(&self::url(url)?, timeout).await;
+    target
+        .map(Arc::new)
+        .map_err(|error| BadInput(error.to_string()))
+}
+
+fn url(text: &str) -> Result<Url, BadInput> {
+    text.parse()
+        .map_err(|error: NotUrl| BadInput(error.to_string()))
 }

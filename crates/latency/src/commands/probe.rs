@@ -2,10 +2,11 @@
 
 use std::time::SystemTime;
 
-use load::{Sequential, on_its_own_thread};
+use load::{Measurement, Sequential, on_its_own_thread};
 
-use super::target;
+use super::{from_lambda::Prober, target, url};
 use crate::{
+    aws::Aws,
     cli::Probe,
     output::Progress,
     results::{Results, Row, Table},
@@ -13,20 +14,11 @@ use crate::{
 };
 
 pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
-    let target = target(&arguments.url, arguments.common.timeout).await?;
-    let requests = arguments.requests.get();
     let measured_at = SystemTime::now();
-
-    let progress = Progress::bar(&format!("probing {}", arguments.url), requests);
-    let bar = progress.clone();
-    let measurement = on_its_own_thread(move || async move {
-        Sequential::new(target)
-            .run(requests, &|| bar.advance())
-            .await
-    })
-    .await?;
-    progress.finish();
-
+    let (measurement, notes) = match &arguments.from_lambda.function {
+        None => (from_here(arguments).await?, Vec::new()),
+        Some(function) => from_lambda(arguments, function.as_deref()).await?,
+    };
     let row = Row::default()
         .text("url", "URL", &arguments.url)
         .count("requests", "requests", measurement.requests())
@@ -37,11 +29,46 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         title: format!("latency probe {}", arguments.url),
         measured_at,
         table: Table::new(vec![row]),
-        notes: Vec::new(),
+        notes,
         warnings: warnings::of(&measurement)
             .iter()
             .map(ToString::to_string)
             .collect(),
         failures: measurement.failures.count(),
     })
+}
+
+async fn from_here(arguments: &Probe) -> anyhow::Result<Measurement> {
+    let target = target(&arguments.url, arguments.common.timeout).await?;
+    let requests = arguments.requests.get();
+    let progress = Progress::bar(&format!("probing {}", arguments.url), requests);
+    let bar = progress.clone();
+    let measurement = on_its_own_thread(move || async move {
+        Sequential::new(target)
+            .run(requests, &|| bar.advance(1))
+            .await
+    })
+    .await?;
+    progress.finish();
+    Ok(measurement)
+}
+
+/// What was measured, and a note that says where.
+async fn from_lambda(
+    arguments: &Probe,
+    function: Option<&str>,
+) -> anyhow::Result<(Measurement, Vec<String>)> {
+    let url = url(&arguments.url)?;
+    let aws = Aws::load().await?;
+    let (stack, timeout) = (&arguments.stack, arguments.common.timeout);
+    let prober = Prober::find(&aws, function, stack, timeout).await?;
+    let requests = arguments.requests.get();
+    let what = format!("probing {url} from {}", prober.description());
+    let progress = Progress::bar(&what, requests);
+    let measurement = prober
+        .run(&url, requests, |made| progress.advance(made))
+        .await?;
+    progress.finish();
+    let note = format!("Measured from {}.", prober.description());
+    Ok((measurement, vec![note]))
 }

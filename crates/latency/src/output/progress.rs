@@ -46,9 +46,9 @@ impl Progress {
         Self(bar)
     }
 
-    /// One part more is done.
-    pub fn advance(&self) {
-        self.0.inc(1);
+    /// So many parts more are done.
+    pub fn advance(&self, parts: u64) {
+        self.0.inc(parts);
     }
 
     /// The step is over; its bar goes away.

@@ -8,4 +8,7 @@
 
 mod cargo_lambda;
 mod command;
+mod deployed;
+mod fake_lambda;
+mod latency_probe;
 mod stack;

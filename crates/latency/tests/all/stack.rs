@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::command::{Outcome, json, outcome, send};
 
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// The command in a session of its own, which everything it starts belongs to.
 pub(crate) fn in_its_session(arguments: &[&str]) -> Command {

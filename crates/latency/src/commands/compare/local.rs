@@ -1,17 +1,20 @@
-//! `latency compare`: every function of the template that an HTTP API leads to, measured in one run.
+//! Every function of the template that an HTTP API leads to, run on this machine.
 //!
-//! Whatever else the machine does hits all functions alike: they take turns in everything that is timed. Calls to AWS
-//! services are counted in a run of their own, so that counting disturbs no timing.
+//! Calls to AWS services are counted in a run of their own, so that counting disturbs no timing.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
 
-use load::{Failures, Measurement, Sequential, Target, Work, closed_loop, on_its_own_thread};
+use load::{Failures, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::Report;
 use local_stack::{Architecture, ServedFunction, Stack};
 
 use super::{
-    stack::{ColdStarts, Reports, megabytes, path, with_reports},
-    target,
+    super::{
+        stack::{ColdStarts, Reports, megabytes, path, with_reports},
+        target,
+    },
+    beside, published_notes,
+    turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
     cli::Compare,
@@ -22,18 +25,6 @@ use crate::{
     results::{Results, Row, Table},
     warnings::{self, Warning},
 };
-
-/// Requests of one function before the next one's turn: short against the noise of a machine, long against the first
-/// request of a turn.
-const TURN: u64 = 50;
-
-/// Requests of each function before anything is timed.
-const WARM_UP: u64 = 100;
-
-/// Virtual users of the closed loop, and for how long in how many turns they call a function.
-const CONNECTIONS: usize = 8;
-const CLOSED_LOOP_TURN: Duration = Duration::from_millis(500);
-const CLOSED_LOOP_TURNS: u32 = 4;
 
 /// Invocations whose calls to AWS services are counted.
 const METERED: u64 = 50;
@@ -114,7 +105,7 @@ async fn start_afresh(
                 .cold
                 .add(stack, subject.function, &subject.target, reports)
                 .await?;
-            progress.advance();
+            progress.advance(1);
         }
     }
     progress.finish();
@@ -132,13 +123,13 @@ async fn call_in_sequence(
         "calling one after the other",
         (WARM_UP + requests) * functions,
     );
-    let warm_up = in_turns(subjects, WARM_UP, &progress).await?;
+    let warm_up = in_sequence(targets(subjects), WARM_UP, &progress).await?;
     let answered = |measured: &[Measurement]| -> u64 {
         measured.iter().map(|all| all.latencies.count()).sum()
     };
     reports.take(answered(&warm_up)).await;
 
-    let measured = in_turns(subjects, requests, &progress).await?;
+    let measured = in_sequence(targets(subjects), requests, &progress).await?;
     progress.finish();
     let mut reports = reports.take(answered(&measured)).await;
     for (subject, measured) in subjects.iter_mut().zip(measured) {
@@ -151,52 +142,19 @@ async fn call_in_sequence(
     Ok(())
 }
 
-/// Sends `requests` requests to each function, one after the other, by turns.
-async fn in_turns(
-    subjects: &[Subject<'_>],
-    requests: u64,
-    progress: &Progress,
-) -> std::io::Result<Vec<Measurement>> {
-    let targets: Vec<_> = subjects
-        .iter()
-        .map(|subject| subject.target.clone())
-        .collect();
-    let bar = progress.clone();
-    on_its_own_thread(move || async move {
-        let mut sequences: Vec<_> = targets
-            .into_iter()
-            .map(|target| (Sequential::new(target), Measurement::default()))
-            .collect();
-        let mut left = requests;
-        while left > 0 {
-            let turn = left.min(TURN);
-            for (sequence, measurement) in &mut sequences {
-                measurement.merge(&sequence.run(turn, &|| bar.advance()).await);
-            }
-            left -= turn;
-        }
-        sequences
-            .into_iter()
-            .map(|(_, measurement)| measurement)
-            .collect()
-    })
-    .await
+async fn call_in_closed_loop(subjects: &mut [Subject<'_>]) -> anyhow::Result<()> {
+    let measured = in_closed_loop(&targets(subjects)).await?;
+    for (subject, measured) in subjects.iter_mut().zip(measured) {
+        subject.closed_loop = measured;
+    }
+    Ok(())
 }
 
-async fn call_in_closed_loop(subjects: &mut [Subject<'_>]) -> anyhow::Result<()> {
-    let progress = Progress::spinner(&format!("calling on {CONNECTIONS} connections at once"));
-    for _ in 0..CLOSED_LOOP_TURNS {
-        for subject in &mut *subjects {
-            let target = subject.target.clone();
-            let turn = on_its_own_thread(move || {
-                closed_loop(target, CONNECTIONS, Work::For(CLOSED_LOOP_TURN), || {})
-            })
-            .await?;
-            subject.closed_loop.merge(&turn);
-        }
-    }
-    progress.finish();
-    Ok(())
+fn targets(subjects: &[Subject<'_>]) -> Vec<Arc<Target>> {
+    subjects
+        .iter()
+        .map(|subject| Arc::clone(&subject.target))
+        .collect()
 }
 
 async fn count_api_calls(
@@ -252,8 +210,8 @@ fn results(
                 None
             }
         };
-        let beside = published::beside(name, &published);
-        rows.push(subject.row(cost, beside));
+        let row = subject.row(cost);
+        rows.push(beside(row, published::beside(name, &published)));
         failed += subject.failures().count();
         warnings.extend(
             subject
@@ -289,12 +247,7 @@ impl Subject<'_> {
 
     fn warnings(&self) -> Vec<Warning> {
         let mut all = warnings::of(&self.sequential);
-        // How many samples the closed loop has is its result, not a flaw.
-        all.extend(
-            warnings::of(&self.closed_loop)
-                .into_iter()
-                .filter(|warning| !matches!(warning, Warning::FewSamples { .. })),
-        );
+        all.extend(warnings::of_closed_loop(&self.closed_loop));
         let cold = self.reports.len() - self.warm_reports().count();
         if cold > 0 {
             all.push(Warning::ColdStarts {
@@ -348,7 +301,7 @@ impl Subject<'_> {
         Ok(cost::per_million(&usage, prices)?)
     }
 
-    fn row(&self, cost: Option<Cost>, published: Option<&Published>) -> Row {
+    fn row(&self, cost: Option<Cost>) -> Row {
         Row::default()
             .text("architecture", "architecture", &self.function.name)
             .latencies(&self.sequential)
@@ -373,40 +326,13 @@ impl Subject<'_> {
                 2,
                 cost.map(|cost| cost.total()),
             )
-            .number(
-                "published_usd_per_million",
-                "published cost ($/million)",
-                2,
-                published.and_then(|result| result.usd_per_million),
-            )
-            .number(
-                "published_mean_ms",
-                "published mean (ms)",
-                0,
-                published.and_then(|result| result.mean_ms),
-            )
-            .number(
-                "published_init_ms",
-                "published init (ms)",
-                1,
-                published.and_then(|result| result.init_ms),
-            )
-            .text(
-                "published_as",
-                "published as",
-                published.map_or("", |result| &result.architecture),
-            )
     }
 }
 
 fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
-    let seconds = CLOSED_LOOP_TURN.as_secs_f64() * f64::from(CLOSED_LOOP_TURNS);
     let mut notes = vec![
-        format!(
-            "mean to max: {} requests, one after the other on one connection; the functions take turns of {TURN}.",
-            arguments.requests
-        ),
-        format!("requests/s: {CONNECTIONS} connections in a closed loop for {seconds} s."),
+        sequence_note(arguments.requests, TURN),
+        closed_loop_note(),
         format!("init: median of {} fresh environments.", arguments.starts),
         "billed: mean of the warm invocations, each in whole milliseconds. This machine's cores are not Lambda's share \
          of one at this memory size: durations there are longer, and the GB-seconds in the cost are a lower bound."
@@ -414,26 +340,7 @@ fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
         "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
          calls it makes."
             .to_owned(),
-        "published: other machines and other years, at the prices of their time; DynamoDB's on-demand prices halved in \
-         November 2024."
-            .to_owned(),
     ];
-    notes.extend(published.iter().map(|result| {
-        let figures = [
-            result.mean_ms.map(|ms| format!("mean {ms} ms")),
-            result.init_ms.map(|ms| format!("init {ms} ms")),
-            result.usd_per_month.map(|usd| format!("${usd} a month")),
-            result
-                .usd_per_million
-                .map(|usd| format!("${usd} per million calls")),
-        ];
-        let figures: Vec<_> = figures.into_iter().flatten().collect();
-        format!(
-            "published by {}: {}: {}.",
-            result.publisher,
-            result.architecture,
-            figures.join(", ")
-        )
-    }));
+    notes.extend(published_notes(published));
     notes
 }

@@ -1,0 +1,96 @@
+//! What CloudFormation is asked: what a stack has.
+
+use std::collections::BTreeMap;
+
+use http::{Method, Request};
+use roxmltree::{Document, Node};
+
+use super::{Aws, Error, Service};
+
+const CLOUDFORMATION: Service = Service {
+    name: "CloudFormation",
+    id: "CloudFormation",
+    prefix: "cloudformation",
+};
+
+impl Aws {
+    /// The outputs of a stack.
+    ///
+    /// # Errors
+    /// CloudFormation refuses: there is no such stack, or no permission to look at it.
+    pub async fn outputs(&self, stack: &str) -> Result<BTreeMap<String, String>, Error> {
+        let parameters = [("Action", "DescribeStacks"), ("StackName", stack)];
+        let answer = self.query(&parameters).await?;
+        let document = parse(&answer)?;
+        let outputs = document
+            .descendants()
+            .filter(|node| node.has_tag_name("OutputKey"))
+            .filter_map(|key| {
+                let value = text(key.parent()?, "OutputValue")?;
+                Some((key.text()?.to_owned(), value.to_owned()))
+            });
+        Ok(outputs.collect())
+    }
+
+    /// The physical id of a stack's resource: a function's name.
+    ///
+    /// # Errors
+    /// CloudFormation refuses: there is no such resource, or no permission to look at it.
+    pub async fn physical_id(&self, stack: &str, logical_id: &str) -> Result<String, Error> {
+        let parameters = [
+            ("Action", "DescribeStackResource"),
+            ("StackName", stack),
+            ("LogicalResourceId", logical_id),
+        ];
+        let answer = self.query(&parameters).await?;
+        let document = parse(&answer)?;
+        text(document.root(), "PhysicalResourceId")
+            .map(str::to_owned)
+            .ok_or_else(|| not_understood(format!("{logical_id} has no physical id")))
+    }
+
+    /// A request of CloudFormation's query protocol.
+    async fn query(&self, parameters: &[(&str, &str)]) -> Result<String, Error> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Version", "2010-05-15")
+            .extend_pairs(parameters)
+            .finish();
+        let request = Request::builder()
+            .method(Method::POST)
+            .header("content-type", "application/x-www-form-urlencoded");
+        let answer = self
+            .send(&CLOUDFORMATION, "/", request, body.into_bytes())
+            .await?;
+        let body = String::from_utf8_lossy(answer.body()).into_owned();
+        if answer.status().is_success() {
+            return Ok(body);
+        }
+        let document = parse(&body);
+        let said = |name| {
+            let text = text(document.as_ref().ok()?.root(), name)?;
+            Some(text.to_owned())
+        };
+        Err(Error::Refused {
+            service: CLOUDFORMATION.name,
+            code: said("Code").unwrap_or_else(|| answer.status().to_string()),
+            message: said("Message").unwrap_or_else(|| "it does not say why".to_owned()),
+        })
+    }
+}
+
+fn parse(xml: &str) -> Result<Document<'_>, Error> {
+    Document::parse(xml).map_err(|error| not_understood(error.to_string()))
+}
+
+fn not_understood(reason: String) -> Error {
+    Error::NotUnderstood {
+        service: CLOUDFORMATION.name,
+        reason,
+    }
+}
+
+/// The text of the first element of this name below `node`.
+fn text<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    let mut named = node.descendants();
+    named.find(|node| node.has_tag_name(name))?.text()
+}

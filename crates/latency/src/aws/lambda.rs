@@ -1,0 +1,166 @@
+//! What Lambda is asked: to invoke a function, and what one runs on.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::{Aws, Error, ReportLine, Service, one_line};
+use crate::cost::Processor;
+
+const LAMBDA: Service = Service {
+    name: "Lambda",
+    id: "Lambda",
+    prefix: "lambda",
+};
+
+/// What a path segment need not encode (RFC 3986, "unreserved"). A function may be named by its ARN, which has colons.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// An invocation that ended without a function error.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The function's response.
+    pub payload: Bytes,
+    /// The last line of its log, if Lambda sent the log's tail along.
+    pub report: Option<ReportLine>,
+}
+
+impl Aws {
+    /// Invokes a function, by name or ARN, and waits for its response (`RequestResponse`).
+    ///
+    /// # Errors
+    /// Lambda did not invoke it, or the function failed.
+    pub async fn invoke(&self, function: &str, payload: Vec<u8>) -> Result<Invocation, Error> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .header("content-type", "application/json")
+            .header("x-amz-log-type", "Tail");
+        let path = format!("{}/invocations", path(function));
+        let answer = accepted(self.send(&LAMBDA, &path, request, payload).await?)?;
+        let (headers, payload) = (answer.headers(), answer.body());
+        if headers.contains_key("x-amz-function-error") {
+            return Err(Error::FunctionError {
+                function: function.to_owned(),
+                reason: reason(payload),
+            });
+        }
+        let log = headers
+            .get("x-amz-log-result")
+            .and_then(|log| BASE64.decode(log).ok());
+        Ok(Invocation {
+            report: log.and_then(|log| ReportLine::find(&String::from_utf8_lossy(&log))),
+            payload: answer.into_body(),
+        })
+    }
+
+    /// What a function runs on.
+    ///
+    /// # Errors
+    /// Lambda does not say it.
+    pub async fn processor(&self, function: &str) -> Result<Processor, Error> {
+        let path = format!("{}/configuration", path(function));
+        let answer = accepted(
+            self.send(&LAMBDA, &path, Request::builder(), Vec::new())
+                .await?,
+        )?;
+        let configuration: Value =
+            serde_json::from_slice(answer.body()).map_err(|error| Error::NotUnderstood {
+                service: LAMBDA.name,
+                reason: error.to_string(),
+            })?;
+        match configuration["Architectures"][0].as_str() {
+            Some("arm64") => Ok(Processor::Arm64),
+            Some("x86_64") => Ok(Processor::X86_64),
+            other => Err(Error::NotUnderstood {
+                service: LAMBDA.name,
+                reason: format!("architecture {other:?}"),
+            }),
+        }
+    }
+}
+
+fn path(function: &str) -> String {
+    let function = utf8_percent_encode(function, UNRESERVED);
+    format!("/2015-03-31/functions/{function}")
+}
+
+fn accepted(answer: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let error_type = answer.headers().get("x-amzn-errortype");
+    let code = error_type
+        .and_then(|value| value.to_str().ok()?.split(':').next())
+        .map_or_else(|| answer.status().to_string(), str::to_owned);
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    // Errors of the service write it large, those of its front write it small.
+    let message = body["Message"].as_str().or(body["message"].as_str());
+    Err(Error::Refused {
+        service: LAMBDA.name,
+        code,
+        message: message.unwrap_or("it does not say why").to_owned(),
+    })
+}
+
+/// What a function error says of itself: `errorType: errorMessage`.
+fn reason(payload: &Bytes) -> String {
+    let error: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let parts = [&error["errorType"], &error["errorMessage"]];
+    let parts: Vec<_> = parts.iter().filter_map(|part| part.as_str()).collect();
+    match parts.is_empty() {
+        true => "it does not say why".to_owned(),
+        false => one_line(&parts.join(": ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_may_be_named_by_its_arn() {
+        assert_eq!(
+            path("arn:aws:lambda:eu-west-2:123456789012:function:latency-probe_1.x~"),
+            "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-2%3A123456789012%3Afunction%3Alatency-probe_1.x~"
+        );
+    }
+
+    fn refusal(error_type: &str, body: &'static str) -> String {
+        let answer = Response::builder()
+            .status(429)
+            .header("x-amzn-errortype", error_type)
+            .body(Bytes::from_static(body.as_bytes()));
+        accepted(answer.unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_lambdas_words() {
+        assert_eq!(
+            refusal(
+                "TooManyRequestsException",
+                r#"{"Reason":"x","message":"Rate Exceeded."}"#
+            ),
+            "Lambda refuses: Rate Exceeded. (TooManyRequestsException)"
+        );
+        assert_eq!(
+            refusal("ServiceException:http://x/", "not JSON"),
+            "Lambda refuses: it does not say why (ServiceException)"
+        );
+    }
+
+    #[test]
+    fn a_function_error_says_its_type_and_message() {
+        let timed_out = br#"{"errorType":"Sandbox.Timedout","errorMessage":"Task timed out"}"#;
+        assert_eq!(
+            reason(&Bytes::from_static(timed_out)),
+            "Sandbox.Timedout: Task timed out"
+        );
+        assert_eq!(reason(&Bytes::from_static(b"1")), "it does not say why");
+    }
+}

@@ -1,0 +1,253 @@
+//! AWS as the AWS CLI sees it: Region, credentials and endpoints come from the same variables and files.
+//!
+//! The few requests made here are plain, so they are signed and sent as they are: the SDKs of Lambda and CloudFormation
+//! would take longer to compile than the rest of this command.
+
+mod cloudformation;
+mod lambda;
+mod report_line;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4::SigningParams,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::{
+    Builder, Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use aws_types::service_config::ServiceConfigKey;
+use bytes::Bytes;
+use http::{Request, Response};
+
+pub use lambda::Invocation;
+pub use report_line::ReportLine;
+
+/// A connection that takes longer is not coming.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No answer takes longer: it is the longest that Lambda lets a function run, 15 minutes, and some.
+const READ_TIMEOUT: Duration = Duration::from_secs(16 * 60);
+
+/// An AWS account in a Region, with permission to ask it something.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    region: String,
+    connector: Connector,
+}
+
+/// Why AWS did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not said which Region to ask.
+    #[error("no Region: set AWS_REGION, or region in ~/.aws/config")]
+    NoRegion,
+    /// There are no credentials, or they can't be had.
+    #[error("no AWS credentials: {0}")]
+    NoCredentials(String),
+    /// A request can't be made.
+    #[error("no request can be made: {0}")]
+    NoRequest(String),
+    /// Nobody answered.
+    #[error("{endpoint} can't be reached: {cause}")]
+    Unreachable {
+        /// The service's endpoint.
+        endpoint: String,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// The service refused.
+    #[error("{service} refuses: {message} ({code})")]
+    Refused {
+        /// The service's name.
+        service: &'static str,
+        /// AWS's name for the error, such as `AccessDeniedException` or `TooManyRequestsException`.
+        code: String,
+        /// The service's own words.
+        message: String,
+    },
+    /// The service answered something else than it should.
+    #[error("{service} answered what is not understood: {reason}")]
+    NotUnderstood {
+        /// The service's name.
+        service: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The function was invoked, and failed.
+    #[error("function {function} failed: {reason}")]
+    FunctionError {
+        /// The function that was to be invoked.
+        function: String,
+        /// `errorType: errorMessage` of its response, as far as it has them.
+        reason: String,
+    },
+}
+
+/// A service that can be asked.
+struct Service {
+    /// Its name in errors.
+    name: &'static str,
+    /// Its id in variables and files that name an endpoint: `AWS_ENDPOINT_URL_<ID>`.
+    id: &'static str,
+    /// Its name in signatures and host names.
+    prefix: &'static str,
+}
+
+impl Aws {
+    /// Finds out Region and how to come by credentials. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::NoRegion`].
+    pub async fn load() -> Result<Self, Error> {
+        let http_client = Builder::new().tls_provider(tls()).build_https();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client)
+            .sleep_impl(TokioSleep::new())
+            .load()
+            .await;
+        let region = config.region().ok_or(Error::NoRegion)?.to_string();
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build();
+        let connector = Connector::builder()
+            .sleep_impl(TokioSleep::new())
+            .connector_settings(settings)
+            .tls_provider(tls())
+            .build();
+        Ok(Self {
+            config,
+            region,
+            connector,
+        })
+    }
+
+    /// The Region that is asked, such as `eu-west-2`.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Signs and sends a request to this path of the service, and returns the answer whatever its status is.
+    async fn send(
+        &self,
+        service: &Service,
+        path: &str,
+        request: http::request::Builder,
+        body: Vec<u8>,
+    ) -> Result<Response<Bytes>, Error> {
+        let endpoint = self.endpoint(service);
+        let mut request = request
+            .uri(format!("{}{path}", endpoint.trim_end_matches('/')))
+            .body(body)
+            .map_err(no_request)?;
+        self.sign(service, &mut request).await?;
+
+        let request = request.map(SdkBody::from).try_into().map_err(no_request)?;
+        let unreachable = |error: &dyn std::error::Error| Error::Unreachable {
+            endpoint: endpoint.clone(),
+            cause: innermost(error),
+        };
+        let answer = self.connector.call(request).await;
+        let answer = answer
+            .map_err(|error| unreachable(&error))?
+            .try_into_http1x()
+            .map_err(|error| unreachable(&error))?;
+        let (parts, body) = answer.into_parts();
+        let body = ByteStream::new(body).collect().await;
+        let body = body.map_err(|error| unreachable(&error))?.into_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+
+    async fn sign(&self, service: &Service, request: &mut Request<Vec<u8>>) -> Result<(), Error> {
+        let provider = self
+            .config
+            .credentials_provider()
+            .ok_or_else(|| no_credentials(CredentialsError::not_loaded_no_source()))?;
+        let credentials = provider.provide_credentials().await;
+        let identity = credentials.map_err(no_credentials)?.into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service.prefix)
+            .time(std::time::SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(no_request)?
+            .into();
+        let headers = request.headers().iter();
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            request.uri().to_string(),
+            headers,
+            SignableBody::Bytes(request.body()),
+        )
+        .map_err(no_request)?;
+        let (instructions, _) = sign(signable, &parameters)
+            .map_err(no_request)?
+            .into_parts();
+        instructions.apply_to_request_http1x(request);
+        Ok(())
+    }
+
+    /// The endpoint that the user configured for the service or for all, or else AWS's own.
+    fn endpoint(&self, service: &Service) -> String {
+        let configured = || {
+            let key = ServiceConfigKey::builder()
+                .service_id(service.id)
+                .env("AWS_ENDPOINT_URL")
+                .profile("endpoint_url")
+                .build()
+                .ok()?;
+            self.config.service_config()?.load_config(key)
+        };
+        configured().unwrap_or_else(|| {
+            // The partition of China is the one outside amazonaws.com that anybody can have an account in.
+            let suffix = match self.region.starts_with("cn-") {
+                true => "amazonaws.com.cn",
+                false => "amazonaws.com",
+            };
+            format!("https://{}.{}.{suffix}", service.prefix, self.region)
+        })
+    }
+}
+
+fn tls() -> Provider {
+    Provider::Rustls(CryptoMode::Ring)
+}
+
+fn no_credentials(error: CredentialsError) -> Error {
+    Error::NoCredentials(match error {
+        // It lists every place where it has looked.
+        CredentialsError::CredentialsNotLoaded(_) => {
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
+        }
+        error => innermost(&error),
+    })
+}
+
+fn no_request(error: impl std::error::Error) -> Error {
+    Error::NoRequest(innermost(&error))
+}
+
+/// The innermost cause, on one line: "Connection refused" rather than "dispatch failure".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    one_line(&cause.to_string())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

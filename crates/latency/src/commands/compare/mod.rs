@@ -1,0 +1,80 @@
+//! `latency compare`: functions measured in one run, the template's on this machine or those of a stack on AWS.
+//!
+//! Whatever else disturbs the measurement hits all functions alike: they take turns in everything that is timed.
+
+mod deployed;
+mod local;
+mod turns;
+
+use crate::{
+    BadInput,
+    cli::Compare,
+    interrupt::Interrupts,
+    published::Published,
+    results::{Results, Row},
+};
+
+pub(super) async fn run(
+    arguments: &Compare,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Results> {
+    match &arguments.stack {
+        None if arguments.from_lambda.function.is_some() => Err(BadInput(
+            "--from-lambda measures what was deployed: it needs --stack".to_owned(),
+        )
+        .into()),
+        None => local::run(arguments, interrupts).await,
+        Some(stack) => interrupts.during(deployed::run(arguments, stack)).await,
+    }
+}
+
+/// The columns of the published result that stands beside a function, if there is one.
+fn beside(row: Row, published: Option<&Published>) -> Row {
+    row.number(
+        "published_usd_per_million",
+        "published cost ($/million)",
+        2,
+        published.and_then(|result| result.usd_per_million),
+    )
+    .number(
+        "published_mean_ms",
+        "published mean (ms)",
+        0,
+        published.and_then(|result| result.mean_ms),
+    )
+    .number(
+        "published_init_ms",
+        "published init (ms)",
+        1,
+        published.and_then(|result| result.init_ms),
+    )
+    .text(
+        "published_as",
+        "published as",
+        published.map_or("", |result| &result.architecture),
+    )
+}
+
+/// What a reader of the published columns has to know, and every published result.
+fn published_notes(published: &[Published]) -> impl Iterator<Item = String> {
+    let general = "published: other machines and other years, at the prices of their time; DynamoDB's on-demand prices \
+                   halved in November 2024.";
+    let each = published.iter().map(|result| {
+        let figures = [
+            result.mean_ms.map(|ms| format!("mean {ms} ms")),
+            result.init_ms.map(|ms| format!("init {ms} ms")),
+            result.usd_per_month.map(|usd| format!("${usd} a month")),
+            result
+                .usd_per_million
+                .map(|usd| format!("${usd} per million calls")),
+        ];
+        let figures: Vec<_> = figures.into_iter().flatten().collect();
+        format!(
+            "published by {}: {}: {}.",
+            result.publisher,
+            result.architecture,
+            figures.join(", ")
+        )
+    });
+    std::iter::once(general.to_owned()).chain(each)
+}
