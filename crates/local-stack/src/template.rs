@@ -325,27 +325,38 @@ Resources:
 
     #[test]
     fn the_template_of_this_repository_is_understood() {
-        let directory = directory(
-            include_str!("../../../template.yaml"),
-            &["empty", "counter-dynamodb", "counter-s3", "latency-probe"],
-        );
+        let text = include_str!("../../../template.yaml");
+        let functions: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("CodeUri: target/lambda/"))
+            .map(|name| name.trim_end_matches('/'))
+            .collect();
+        let directory = directory(text, &functions);
         let template = load(
             &directory,
             &[("Architecture", "arm64"), ("MemorySize", "256")],
         )
         .unwrap();
-        let served = |index: usize| &template.definitions[index].served;
-        assert_eq!(
-            [0, 1, 2].map(|index| served(index).name.as_str()),
-            ["empty", "counter-dynamodb", "counter-s3"]
-        );
-        let counter = served(1);
+        let names: Vec<&str> = template
+            .definitions
+            .iter()
+            .map(|definition| definition.served.name.as_str())
+            .collect();
+        assert_eq!(names, functions);
+        let definition = |name: &str| {
+            let mut definitions = template.definitions.iter();
+            definitions.find(|definition| definition.served.name == name)
+        };
+        let counter = &definition("counter-dynamodb").unwrap().served;
         assert_eq!(counter.logical_id, "CounterDynamodb");
         assert_eq!(counter.architecture, Architecture::Arm64);
         assert_eq!(counter.memory_mb, 256);
         assert_eq!(counter.timeout.as_secs(), 5);
         assert_eq!(counter.routes[0].key(), "ANY /dynamodb/hits");
-        assert!(counter.function_url && !served(0).function_url);
+        assert!(counter.function_url);
+        assert!(!definition("empty").unwrap().served.function_url);
+        assert_eq!(definition("calc-worker").unwrap().queues.len(), 1);
+        assert_eq!(template.queue_routes[0].path, "/calc");
         assert_eq!(
             counter.directory,
             directory.path().join("target/lambda/counter-dynamodb")
