@@ -4,6 +4,7 @@
 
 mod client;
 mod common;
+mod wait;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::Value;
+use wait::until;
 
 /// The recorded events of a function, by file name.
 fn events(function: &str) -> BTreeMap<String, Vec<u8>> {
@@ -108,6 +110,24 @@ async fn routes_and_function_urls_lead_to_the_same_counter() {
         client.get(&format!("{url}/hits")).await.0,
         StatusCode::NOT_FOUND
     );
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_posted_to_calc_goes_through_the_queue_to_its_worker() {
+    let stack = start(settings()).await;
+    let client = Client::new();
+    let url = format!("{}/calc", stack.url());
+    for _ in 0..20 {
+        let (status, answer) = client.send(Request::post(&url), r#"{"x": 0}"#).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    let [mapping] = stack.event_source_mappings() else {
+        panic!("one queue is polled")
+    };
+    assert_eq!(mapping.function(), "calc-worker");
+    until("all are done", || mapping.metrics().deleted == 20).await;
+    assert_eq!(mapping.metrics().failed, 0);
     stack.stop().await.unwrap();
 }
 
