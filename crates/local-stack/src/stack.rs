@@ -99,6 +99,11 @@ impl Stack {
         &self.served
     }
 
+    /// The routes of the HTTP API.
+    pub fn routes(&self) -> Vec<Route> {
+        doors(&self.served, &self.queue_routes, self.ministack.endpoint()).routes
+    }
+
     /// The host of the functions.
     pub fn host(&self) -> &Host {
         self.service.host()
