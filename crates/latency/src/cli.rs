@@ -28,6 +28,8 @@ pub enum Command {
     Cold(Cold),
     /// Every function of the template, or of a deployed stack, in one run
     Compare(Compare),
+    /// Calculations through the queue: posted, done by calc-worker, counted
+    Calc(Calc),
 }
 
 /// What to serve.
@@ -175,6 +177,29 @@ impl Compare {
     }
 }
 
+/// What `latency calc` is given.
+#[derive(Args, Debug)]
+pub struct Calc {
+    /// How many calculations
+    #[arg(value_name = "N")]
+    pub calculations: NonZeroU64,
+    /// How long a calculation takes at most, in seconds: each takes a time at random from 0 up to it
+    #[arg(value_name = "MAX", value_parser = seconds)]
+    pub longest: Duration,
+    /// How many connections post calculations
+    #[arg(short, long, value_name = "N", default_value = "8")]
+    pub connections: NonZeroU64,
+    /// How long to wait for them to be done, once all are posted
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration())]
+    pub within: Duration,
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
 /// What every measuring command is given.
 #[derive(Args, Debug)]
 pub struct Common {
@@ -221,6 +246,11 @@ fn parameter(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "it has to be NAME=VALUE".to_owned())
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it has to be a number")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 fn duration() -> ValueParser {
     ValueParser::new(humantime::parse_duration)
 }
@@ -262,6 +292,10 @@ mod tests {
             "the following required arguments were not provided: <URL>"
         );
         assert!(error("latency burst http://x/ -c 1 -a 1 --warm-up soon").contains("--warm-up"));
+        for (longest, reason) in [("-1", "negative"), ("NaN", "NaN"), ("long", "a number")] {
+            let error = error(&format!("latency calc 10 -- {longest}"));
+            assert!(error.contains("<MAX>") && error.contains(reason), "{error}");
+        }
         assert!(error("latency explode").contains("unrecognized subcommand 'explode'"));
     }
 

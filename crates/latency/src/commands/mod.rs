@@ -1,6 +1,7 @@
 //! The commands: each measures, and hands back what it found.
 
 mod burst;
+mod calc;
 mod cold;
 mod compare;
 mod from_lambda;
@@ -46,6 +47,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let files = arguments.files()?;
             let results = compare::run(arguments, &mut interrupts);
             measured(&arguments.common, &files, results).await
+        }
+        Command::Calc(arguments) => {
+            let results = calc::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
         }
     }
 }

@@ -4,10 +4,12 @@
 //! transfer, logs, storage and the free tier.
 
 mod prices;
+mod queue;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use prices::{Error as PriceError, Price, Prices};
+pub use queue::{QueueUsage, per_million_messages};
 
 /// Prices are for one unit, costs for so many calls.
 const CALLS: f64 = 1e6;
@@ -28,6 +30,16 @@ pub enum Processor {
     X86_64,
     /// Graviton.
     Arm64,
+}
+
+impl Processor {
+    /// The item of the price list for its GB-seconds.
+    fn price(self) -> &'static str {
+        match self {
+            Self::X86_64 => "lambda-x86_64",
+            Self::Arm64 => "lambda-arm64",
+        }
+    }
 }
 
 /// What one call uses, on average.
@@ -94,10 +106,6 @@ pub fn per_million(usage: &Usage, prices: &Prices) -> Result<Cost, Error> {
         FrontDoor::HttpApi => "http-api",
         FrontDoor::FunctionUrl => "function-url",
     };
-    let processor = match usage.processor {
-        Processor::X86_64 => "lambda-x86_64",
-        Processor::Arm64 => "lambda-arm64",
-    };
     let gigabyte_seconds =
         f64::from(usage.memory_mb) / 1024.0 * usage.billed_duration.as_secs_f64();
     let mut api_calls = 0.0;
@@ -112,7 +120,7 @@ pub fn per_million(usage: &Usage, prices: &Prices) -> Result<Cost, Error> {
     Ok(Cost {
         front_door: prices.of(front_door)?.usd * CALLS,
         requests: prices.of("lambda")?.usd * CALLS,
-        duration: gigabyte_seconds * prices.of(processor)?.usd * CALLS,
+        duration: gigabyte_seconds * prices.of(usage.processor.price())?.usd * CALLS,
         api_calls,
     })
 }

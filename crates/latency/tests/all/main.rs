@@ -6,6 +6,7 @@
     reason = "a test that can't go on fails"
 )]
 
+mod calc;
 mod cargo_lambda;
 mod command;
 mod deployed;

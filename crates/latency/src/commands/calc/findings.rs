@@ -1,0 +1,193 @@
+//! What is told of a run.
+
+use std::time::{Duration, SystemTime};
+
+use humantime::format_duration;
+use load::{Measurement, PERCENTILES};
+use local_stack::{Architecture, ServedFunction};
+
+use super::Run;
+use crate::{
+    cli::Calc,
+    commands::stack::megabytes,
+    cost::{Prices, Processor, QueueUsage, per_million_messages},
+    results::{Results, Row, Table},
+    warnings,
+};
+
+impl Run {
+    pub(super) fn results(
+        &self,
+        arguments: &Calc,
+        measured_at: SystemTime,
+        worker: &ServedFunction,
+    ) -> anyhow::Result<Results> {
+        let posted = self.posts.latencies.count();
+        let longest = arguments.longest.as_secs_f64();
+        Ok(Results {
+            title: format!("latency calc {} {longest}", arguments.calculations),
+            measured_at,
+            table: Table::new(vec![self.row(worker)?]),
+            notes: notes(arguments),
+            warnings: self.warnings(),
+            // Whatever is not counted, or more often than once.
+            failures: self.posts.failures.count() + self.count.done.abs_diff(posted),
+        })
+    }
+
+    fn row(&self, worker: &ServedFunction) -> anyhow::Result<Row> {
+        let latencies = &self.messages.queue_to_done;
+        let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
+        let milliseconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
+        let memory = self
+            .reports
+            .iter()
+            .map(|report| report.max_memory_used_bytes);
+        Ok(Row::default()
+            .count("done", "done", self.count.done)
+            .number(
+                "wall_s",
+                "wall time (s)",
+                2,
+                self.elapsed.map(|time| time.as_secs_f64()),
+            )
+            .number(
+                "enqueued_per_second",
+                "enqueued/s",
+                0,
+                Some(self.posts.requests_per_second()),
+            )
+            .failures(&self.posts.failures)
+            .number(
+                "queue_to_done_mean_ms",
+                "queue to done, mean (ms)",
+                0,
+                milliseconds(latencies.mean()),
+            )
+            .number(
+                "queue_to_done_p50_ms",
+                "queue to done, p50 (ms)",
+                0,
+                milliseconds(p50),
+            )
+            .number(
+                "queue_to_done_p99_ms",
+                "queue to done, p99 (ms)",
+                0,
+                milliseconds(p99),
+            )
+            .number(
+                "queue_to_done_p99_9_ms",
+                "queue to done, p99.9 (ms)",
+                0,
+                milliseconds(p999),
+            )
+            .number(
+                "queue_to_done_max_ms",
+                "queue to done, max (ms)",
+                0,
+                milliseconds(latencies.max()),
+            )
+            .count("invocations", "invocations", self.mapping.invocations)
+            .number(
+                "mean_batch_size",
+                "mean batch size",
+                1,
+                self.mapping.mean_batch_size(),
+            )
+            .count(
+                "peak_concurrency",
+                "peak concurrency",
+                self.mapping.peak_concurrency,
+            )
+            .count("redelivered", "redelivered", self.mapping.redelivered)
+            .count("dead_letters", "in the dead-letter queue", self.dead)
+            .number(
+                "peak_memory_mb",
+                "peak memory (MB)",
+                1,
+                memory.max().map(megabytes),
+            )
+            .number(
+                "gigabyte_seconds",
+                "GB-seconds",
+                2,
+                Some(self.gigabyte_seconds(worker)),
+            )
+            .number("usd_per_million", "cost ($/million)", 2, self.cost(worker)?))
+    }
+
+    fn gigabyte_seconds(&self, worker: &ServedFunction) -> f64 {
+        let billed: Duration = self
+            .reports
+            .iter()
+            .map(|report| report.billed_duration)
+            .sum();
+        billed.as_secs_f64() * f64::from(worker.memory_mb) / 1024.0
+    }
+
+    /// For a million calculations like these; none unless all are done.
+    fn cost(&self, worker: &ServedFunction) -> anyhow::Result<Option<f64>> {
+        if self.elapsed.is_none() {
+            return Ok(None);
+        }
+        let usage = QueueUsage {
+            messages: self.count.done,
+            polling_calls: self.mapping.receive_calls + self.mapping.delete_calls,
+            invocations: self.mapping.invocations,
+            processor: match worker.architecture {
+                Architecture::X86_64 => Processor::X86_64,
+                Architecture::Arm64 => Processor::Arm64,
+            },
+            gigabyte_seconds: self.gigabyte_seconds(worker),
+            transaction_items: self.count.done + self.count.transactions,
+        };
+        Ok(per_million_messages(&usage, &Prices::eu_west_2()?)?)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let posted = self.posts.latencies.count();
+        if self.count.done != posted {
+            warnings.push(format!(
+                "{posted} calculations were enqueued and {} are counted: {} are still in the queue, {} came into the \
+                 dead-letter queue",
+                self.count.done, self.left, self.dead
+            ));
+        }
+        if (self.reports.len() as u64) < self.mapping.invocations {
+            warnings.push(format!(
+                "only {} of {} invocations were reported: GB-seconds and cost are too low",
+                self.reports.len(),
+                self.mapping.invocations
+            ));
+        }
+        let done = Measurement {
+            latencies: self.messages.queue_to_done.clone(),
+            ..Measurement::default()
+        };
+        let posts = warnings::of_closed_loop(&self.posts).into_iter();
+        let all = posts.chain(warnings::of(&done));
+        warnings.extend(all.map(|warning| warning.to_string()));
+        warnings
+    }
+}
+
+fn notes(arguments: &Calc) -> Vec<String> {
+    vec![
+        format!(
+            "{} connections in a closed loop post calculations that take a time at random, up to {}.",
+            arguments.connections,
+            format_duration(arguments.longest)
+        ),
+        "wall time: from the first request to the last calculation counted.".to_owned(),
+        "queue to done: from when SQS took the message to when the worker sent the transaction that counted it, calculation \
+         included; both in whole milliseconds."
+            .to_owned(),
+        "GB-seconds: billed durations, init phases included, times the memory size.".to_owned(),
+        "cost: a million such calculations at list prices of eu-west-2, without free tier, logs, data transfer and reads: \
+         HTTP API, SQS (one call to send each message, and what the pollers called), Lambda, and two write request units \
+         for each item written."
+            .to_owned(),
+    ]
+}
