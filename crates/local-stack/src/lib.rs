@@ -1,7 +1,8 @@
 //! `template.yaml` run locally.
 //!
 //! [`Stack::start`] reads the SAM template that is deployed, starts the emulator, has its CloudFormation make the tables,
-//! buckets and queues with the template's own properties, and serves the functions with [`local_lambda`].
+//! buckets and queues with the template's own properties, and serves the functions, over HTTP and from their queues, with
+//! [`local_lambda`].
 
 mod error;
 mod meter;

@@ -45,6 +45,10 @@ impl Poller {
     ///
     /// The batching window begins with the first record.
     pub(super) async fn batch(&mut self) -> Batch {
+        // What did not fit the last batch may have waited for so long that others have it by now.
+        let visible = self.queue.visibility_timeout;
+        self.received
+            .retain(|record| record.received_at.elapsed() < visible);
         if self.received.is_empty() {
             self.receive(self.batch_size, LONGEST_POLL).await;
         }
