@@ -142,6 +142,13 @@ impl Account {
         self.rest(Method::GET, path, None).await
     }
 
+    /// As in Lambda's `EventSourceMappingConfiguration`.
+    pub(crate) async fn event_source_mappings(&self) -> anyhow::Result<Vec<Value>> {
+        let listed = self.get(&format!("{EVENT_SOURCE_MAPPINGS}/")).await?;
+        let mappings = listed["EventSourceMappings"].as_array();
+        Ok(mappings.cloned().unwrap_or_default())
+    }
+
     pub(crate) async fn s3(&self, method: Method, path: &str) -> anyhow::Result<String> {
         let request = Request::builder().method(method).uri(path);
         let answer = self.ministack.request("s3", request, "").await?;

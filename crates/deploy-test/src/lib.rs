@@ -71,15 +71,16 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
         .await?;
     let deployed = Deployed::read(&account, &combination.conditions).await?;
     say!("{} resources", deployed.resources.len());
+    gaps::maximum_concurrency::set(&account).await?;
 
     agreement::check(&account, &deployed, &understood).await?;
     roles::check(&account, &deployed).await?;
     secrets::check(&deployed)?;
     observability::check(&account, &deployed).await?;
-    gaps::service_integrations(&account, &deployed).await?;
+    gaps::service_integrations::may_be_used(&account, &deployed).await?;
 
     invocations::check(&account, &deployed, functions, root).await?;
-    gaps::add_routes(&account, &deployed).await?;
+    gaps::definition::add_routes(&account, &deployed).await?;
     routes::check(&account, &deployed, functions, root).await?;
     event_sources::check(&account, &deployed, functions, root).await?;
 
@@ -89,7 +90,8 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
     }
     invocations::check(&account, &deployed, functions, root).await?;
     roles::are_needed(&account, &deployed, functions, root).await?;
-    lifecycle::deletion(&account, &sam, &project, &deployed, &before).await?;
+    gaps::full_bucket::empty(&account, &deployed).await?;
+    lifecycle::deletion(&account, &sam, &project, &before).await?;
     account.close().await
 }
 
@@ -106,13 +108,14 @@ async fn for_arm64(root: &Path, combination: &Combination) -> anyhow::Result<()>
     sam.deploy(project.directory(), &combination.parameters)
         .await?;
     let deployed = Deployed::read(&account, &combination.conditions).await?;
+    gaps::maximum_concurrency::set(&account).await?;
     agreement::check(&account, &deployed, &understood).await?;
     account.close().await
 }
 
 /// What a local run makes of the template.
 async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Understood> {
-    let mut stack = Stack::start(Settings {
+    let stack = Stack::start(Settings {
         template: root.join("template.yaml"),
         parameters: combination.parameters.clone(),
         port: 0,
@@ -121,7 +124,7 @@ async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Un
         durable: false,
     })
     .await?;
-    let understood = Understood::of(&mut stack).await;
+    let understood = Understood::of(&stack).await;
     stack.stop().await?;
     understood
 }

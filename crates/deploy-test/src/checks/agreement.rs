@@ -1,53 +1,65 @@
 //! What a local run understood of the template is what CloudFormation made of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
+use local_lambda::Integration;
 use local_stack::{Architecture, ServedFunction, Stack};
 use serde_json::{Value, json};
 
 use crate::{
     account::{APIS, Account},
-    deployed::{self, Deployed, Resource, Target},
+    deployed::{self, Deployed, DeployedFunction, Resource, Target},
     say,
 };
 
-/// What the comparison needs of a local run.
+/// What a local run understood.
 pub(crate) struct Understood {
     pub(crate) functions: Vec<ServedFunction>,
-    /// By local name, without what leads to the emulator.
-    environments: BTreeMap<String, BTreeMap<String, String>>,
-    names: Names,
+    /// For comparison: the routes, and what each function is by its logical id.
+    routes: Value,
+    descriptions: BTreeMap<String, Value>,
 }
 
 impl Understood {
-    pub(crate) async fn of(stack: &mut Stack) -> anyhow::Result<Self> {
+    pub(crate) async fn of(stack: &Stack) -> anyhow::Result<Self> {
         let functions = stack.functions().to_vec();
-        let access = ministack::variables("").map(|(name, _)| name);
-        let mut environments = BTreeMap::new();
-        for function in &functions {
-            let mut environment = stack
-                .environment(&function.name)
-                .cloned()
-                .unwrap_or_default();
-            environment.retain(|name, _| !access.contains(&name.as_str()));
-            environments.insert(function.name.clone(), environment);
-        }
-        let url = stack.url();
-        let ministack = stack.ministack();
-        let mut names = Names::new(&deployed::resources(ministack, "local").await?);
-        names.add(&url, "{ApiEndpoint}");
+        let mut names = Names::new(&deployed::resources(stack.ministack(), "local").await?);
+        names.add(&stack.url(), API_ENDPOINT);
         for function in &functions {
             let name = format!(":function:{}", function.name);
-            names.add(&name, &format!(":function:{}", function.logical_id));
+            names.add(&name, &format!(":function:{{{}}}", function.logical_id));
         }
+        let logical_id = |name: &str| {
+            let mut functions = functions.iter();
+            let found = functions.find(|function| function.name == name);
+            found.map(|function| &function.logical_id)
+        };
+        let routes = stack.routes().into_iter().map(|route| {
+            let target = match &route.integration {
+                Integration::Function(name) => json!(logical_id(name)),
+                Integration::SendMessage(to) => json!(names.logical(&to.queue_url)),
+            };
+            (route.key(), target)
+        });
+        let routes = routes.collect();
+        let descriptions = functions
+            .iter()
+            .map(|function| {
+                let description = local(stack, function, &names);
+                (function.logical_id.clone(), description)
+            })
+            .collect();
         Ok(Self {
             functions,
-            environments,
-            names,
+            routes,
+            descriptions,
         })
     }
 }
+
+/// What stands for the HTTP API's URL.
+const API_ENDPOINT: &str = "{ApiEndpoint}";
 
 pub(crate) async fn check(
     account: &Account,
@@ -58,47 +70,71 @@ pub(crate) async fn check(
     for api in deployed.of_kind("AWS::ApiGatewayV2::Api") {
         let api = account.get(&format!("{APIS}/{}", api.physical_id)).await?;
         let endpoint = api["apiEndpoint"].as_str().unwrap_or_default();
-        names.add(endpoint, "{ApiEndpoint}");
+        names.add(endpoint, API_ENDPOINT);
     }
-    let ids = |ids: &mut dyn Iterator<Item = &String>| ids.cloned().collect::<BTreeSet<_>>();
-    let here = ids(&mut understood
-        .functions
-        .iter()
-        .map(|function| &function.logical_id));
-    let there = ids(&mut deployed
-        .functions
-        .iter()
-        .map(|function| &function.logical_id));
+    let mappings = account.event_source_mappings().await?;
+    let mut descriptions = BTreeMap::new();
+    for function in &deployed.functions {
+        let description = remote(deployed, function, &mappings, &names);
+        descriptions.insert(function.logical_id.clone(), description);
+    }
+    same(
+        "the functions",
+        &json!(understood.descriptions),
+        &json!(descriptions),
+    )?;
+
+    let mut routes = serde_json::Map::new();
+    for route in deployed.routes()? {
+        let target = match route.target {
+            Target::Function(logical_id) => logical_id,
+            // SQS-SendMessage, the only one that is known locally.
+            Target::Service(_) => {
+                match &route.integration["requestParameters"]["QueueUrl"]["Ref"] {
+                    Value::String(queue) => format!("{{{queue}}}"),
+                    other => other.to_string(),
+                }
+            }
+        };
+        routes.insert(route.key, target.into());
+    }
+    same("the routes", &understood.routes, &routes.into())
+}
+
+fn same(what: &str, here: &Value, there: &Value) -> anyhow::Result<()> {
     ensure!(
         here == there,
-        "a local run has the functions {here:?}, the stack has {there:?}"
+        "{what} are not the same: a local run has {here:#}, the stack {there:#}"
     );
-    for function in &understood.functions {
-        let environment = understood
-            .environments
-            .get(&function.name)
-            .context("a function has variables")?;
-        let here = local(function, environment, &understood.names);
-        let there = remote(deployed, function, &names)?;
-        ensure!(
-            here == there,
-            "{}: a local run has {here}, the stack has {there}",
-            function.logical_id
-        );
-        say!("{} is the same here and there: {here}", function.name);
+    for (name, value) in here.as_object().into_iter().flatten() {
+        say!("here and there: {name}: {value}");
     }
     Ok(())
 }
 
-fn local(
-    function: &ServedFunction,
-    environment: &BTreeMap<String, String>,
-    names: &Names,
-) -> Value {
-    let routes: BTreeSet<String> = function.routes.iter().map(|route| route.key()).collect();
-    let environment: BTreeMap<&String, String> = environment
-        .iter()
+fn local(stack: &Stack, function: &ServedFunction, names: &Names) -> Value {
+    let access = ministack::variables("").map(|(name, _)| name);
+    let environment: BTreeMap<&String, String> = stack
+        .environment(&function.name)
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !access.contains(&name.as_str()))
         .map(|(name, value)| (name, names.logical(value)))
+        .collect();
+    let event_sources: Vec<Value> = stack
+        .event_source_mappings()
+        .iter()
+        .filter(|mapping| mapping.function() == function.name)
+        .map(|mapping| {
+            let source = mapping.source();
+            json!({
+                "source": names.logical(&source.queue_arn),
+                "batch size": source.batch_size,
+                "batching window, s": source.batching_window.as_secs(),
+                "maximum concurrency": source.maximum_concurrency,
+                "reports failed items": source.report_batch_item_failures,
+            })
+        })
         .collect();
     json!({
         "architecture": match function.architecture {
@@ -106,41 +142,55 @@ fn local(
             Architecture::Arm64 => "arm64",
         },
         "environment": environment,
+        "event sources": event_sources,
         "function URL": function.function_url,
         "memory, MB": function.memory_mb,
-        "routes": routes,
         "timeout, s": function.timeout.as_secs(),
     })
 }
 
-fn remote(deployed: &Deployed, function: &ServedFunction, names: &Names) -> anyhow::Result<Value> {
-    let id = &function.logical_id;
-    let configuration = &deployed.function(id)?.configuration;
-    let routes: BTreeSet<String> = deployed
-        .routes()?
-        .into_iter()
-        .filter(|route| route.target == Target::Function(id.clone()))
-        .map(|route| route.key)
-        .collect();
+fn remote(
+    deployed: &Deployed,
+    function: &DeployedFunction,
+    mappings: &[Value],
+    names: &Names,
+) -> Value {
+    let configuration = &function.configuration;
     let variables = configuration["Environment"]["Variables"].as_object();
     let environment: BTreeMap<&String, String> = variables
         .into_iter()
         .flatten()
         .map(|(name, value)| (name, names.logical(value.as_str().unwrap_or_default())))
         .collect();
+    let event_sources: Vec<Value> = mappings
+        .iter()
+        .filter(|mapping| mapping["FunctionArn"] == configuration["FunctionArn"])
+        .map(|mapping| {
+            let responses = mapping["FunctionResponseTypes"].as_array();
+            json!({
+                "source": names.logical(mapping["EventSourceArn"].as_str().unwrap_or_default()),
+                "batch size": mapping["BatchSize"],
+                "batching window, s": mapping["MaximumBatchingWindowInSeconds"],
+                "maximum concurrency": mapping["ScalingConfig"]["MaximumConcurrency"],
+                "reports failed items": responses.is_some_and(|types| {
+                    types.iter().any(|kind| kind == "ReportBatchItemFailures")
+                }),
+            })
+        })
+        .collect();
     let resources = &deployed.template["Resources"];
     let has_url = deployed.of_kind("AWS::Lambda::Url").any(|url| {
         let target = &resources[&url.logical_id]["Properties"]["TargetFunctionArn"];
-        target["Ref"] == id.as_str()
+        target["Ref"] == function.logical_id.as_str()
     });
-    Ok(json!({
+    json!({
         "architecture": configuration["Architectures"][0],
         "environment": environment,
+        "event sources": event_sources,
         "function URL": has_url,
         "memory, MB": configuration["MemorySize"],
-        "routes": routes,
         "timeout, s": configuration["Timeout"],
-    }))
+    })
 }
 
 /// What stands for what in the values of a stack: two stacks give the same resource different names.

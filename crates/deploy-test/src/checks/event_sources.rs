@@ -10,7 +10,7 @@ use local_stack::ServedFunction;
 use serde_json::{Value, json};
 
 use crate::{
-    account::{Account, EVENT_SOURCE_MAPPINGS, SQS},
+    account::{Account, SQS},
     checks::roles::{Policies, role_of},
     deployed::Deployed,
     fixtures, say,
@@ -42,16 +42,11 @@ pub(crate) async fn check(
     root: &Path,
 ) -> anyhow::Result<()> {
     every_type_is_covered(&local_stack::to_json(&root.join("template.yaml"))?)?;
-    let listed = account.get(&format!("{EVENT_SOURCE_MAPPINGS}/")).await?;
-    for mapping in listed["EventSourceMappings"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
+    for mapping in account.event_source_mappings().await? {
         let source = mapping["EventSourceArn"].as_str().unwrap_or_default();
         let service = source.split(':').nth(2).unwrap_or_default();
         match service {
-            "sqs" => queue(account, deployed, functions, root, mapping, source).await?,
+            "sqs" => queue(account, deployed, functions, root, &mapping, source).await?,
             _ => bail!("event source {source} is not covered by the deploy test"),
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
-use http::Method;
 use local_stack::ServedFunction;
 
 use crate::{
@@ -77,22 +76,13 @@ pub(crate) async fn changed_function(
     Ok(())
 }
 
-/// `sam delete` leaves what was there before. Buckets are emptied first, as on AWS.
+/// `sam delete` leaves what was there before.
 pub(crate) async fn deletion(
     account: &Account,
     sam: &Sam,
     project: &Project,
-    deployed: &Deployed,
     before: &Inventory,
 ) -> anyhow::Result<()> {
-    for bucket in deployed.of_kind("AWS::S3::Bucket") {
-        let bucket = &bucket.physical_id;
-        for object in account.objects(bucket).await? {
-            account
-                .s3(Method::DELETE, &format!("/{bucket}/{object}"))
-                .await?;
-        }
-    }
     sam.delete(project.directory()).await?;
     let mut after = account.inventory().await?;
     for sams in ["stack", "bucket"] {

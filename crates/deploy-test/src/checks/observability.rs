@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::{
     account::{APIS, Account, CLOUDWATCH, LOGS, texts},
     deployed::Deployed,
-    gaps, say,
+    gaps::route_settings,
+    say,
 };
 
 pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Result<()> {
@@ -65,7 +66,7 @@ async fn stages(account: &Account, deployed: &Deployed) -> anyhow::Result<()> {
             "the stage of {api} writes no access logs: {found}"
         );
         for limit in ["throttlingRateLimit", "throttlingBurstLimit"] {
-            let value = gaps::limit(&found["defaultRouteSettings"], limit);
+            let value = route_settings::limit(&found["defaultRouteSettings"], limit);
             ensure!(
                 value.is_some_and(|value| value > 0.0),
                 "the stage of {api} has no {limit}: {found}"
