@@ -1,6 +1,6 @@
 //! The init phase of the counters against that of a function that does nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -12,8 +12,6 @@ use crate::{
 
 const TURNS: usize = 51;
 const COUNTERS: [&str; 2] = ["counter-dynamodb", "counter-s3"];
-/// How long a report may come after its answer.
-const REPORTED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn against_empty(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     eprintln!("starting fresh environments");
@@ -39,23 +37,12 @@ pub(crate) async fn against_empty(served: &mut Served) -> anyhow::Result<Vec<Mea
 /// The init duration of a fresh environment.
 async fn init(served: &mut Served, function: &str) -> anyhow::Result<Duration> {
     served.stack.host().retire_idle(function).await;
-    served.take_reports();
+    served.read_reports();
     let event = std::fs::read(format!("events/{function}/http-api.json"))
         .with_context(|| format!("the recorded event of {function} can't be read"))?;
     served.stack.host().invoke(function, event.into()).await?;
-    let since = Instant::now();
-    loop {
-        if let Some(init) = served
-            .take_reports()
-            .iter()
-            .find_map(|report| report.init_duration)
-        {
-            return Ok(init);
-        }
-        anyhow::ensure!(
-            since.elapsed() < REPORTED_WITHIN,
-            "{function} was not started afresh"
-        );
-        tokio::task::yield_now().await;
-    }
+    let report = served.next_report().await;
+    report
+        .and_then(|report| report.init_duration)
+        .with_context(|| format!("{function} was not started afresh"))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use latency::results::Row;
+use latency::results::{Row, megabytes};
 
 use crate::ratio::Ratios;
 
@@ -59,10 +59,9 @@ impl Measured {
     }
 
     pub(crate) fn megabytes(what: impl Into<String>, bytes: u64, bar: Bar) -> Self {
-        let value = bytes as f64 / f64::from(1 << 20);
         Self {
             what: what.into(),
-            value,
+            value: megabytes(bytes),
             range: String::new(),
             bar,
         }

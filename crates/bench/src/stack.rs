@@ -1,14 +1,9 @@
 //! The stack that all is measured on, and calling it.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use latency::package::zipped_bytes;
+use latency::{package::zipped_bytes, reports::Reports};
 use load::{
     Connection, Failure, Latencies, Measurement, Target, Work, closed_loop, on_its_own_thread,
 };
@@ -28,25 +23,19 @@ const WARM_UP: u64 = 10;
 /// The template's stack with the reports of its invocations.
 pub(crate) struct Served {
     pub(crate) stack: Stack,
-    reports: Arc<Mutex<Vec<Report>>>,
+    reports: Reports,
     peak_memory_bytes: BTreeMap<String, u64>,
 }
 
 impl Served {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let reports: Arc<Mutex<Vec<Report>>> = Arc::default();
-        let sink = reports.clone();
-        let on_report = move |report: &Report| {
-            sink.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(report.clone());
-        };
+        let (reports, on_report) = Reports::new();
         let settings = Settings {
             template: "template.yaml".into(),
             parameters: BTreeMap::new(),
             port: 0,
             host: HostSettings {
-                on_report: Some(Arc::new(on_report)),
+                on_report: Some(on_report),
                 ..HostSettings::default()
             },
             ministack: ministack::find_program(Path::new("."))?,
@@ -68,23 +57,29 @@ impl Served {
         format!("{}{path}", self.stack.url())
     }
 
-    /// The reports since they were last taken.
-    pub(crate) fn take_reports(&mut self) -> Vec<Report> {
-        let reports =
-            std::mem::take(&mut *self.reports.lock().unwrap_or_else(PoisonError::into_inner));
-        for report in &reports {
-            let peak = self
-                .peak_memory_bytes
-                .entry(report.function.clone())
-                .or_default();
-            *peak = report.max_memory_used_bytes.max(*peak);
+    /// The report of an invocation that was just answered, all others having been read.
+    pub(crate) async fn next_report(&mut self) -> Option<Report> {
+        let report = self.reports.take(1).await.pop()?;
+        self.remember_memory(&report);
+        Some(report)
+    }
+
+    /// Reads all reports that have come by now.
+    pub(crate) fn read_reports(&mut self) {
+        for report in self.reports.take_those_that_came() {
+            self.remember_memory(&report);
         }
-        reports
+    }
+
+    fn remember_memory(&mut self, report: &Report) {
+        let function = report.function.clone();
+        let peak = self.peak_memory_bytes.entry(function).or_default();
+        *peak = report.max_memory_used_bytes.max(*peak);
     }
 
     /// Peak memory over everything measured so far, and the size of the packages.
     pub(crate) fn footprints(&mut self) -> anyhow::Result<Vec<Measured>> {
-        self.take_reports();
+        self.read_reports();
         let counters = || {
             self.stack
                 .functions()

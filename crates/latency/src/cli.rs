@@ -71,7 +71,7 @@ pub struct Probe {
     /// Who sends the requests.
     #[command(flatten)]
     pub from_lambda: FromLambda,
-    /// The CloudFormation stack whose latency-probe it is
+    /// The deployed CloudFormation stack whose output names that function
     #[arg(
         long,
         value_name = "NAME",
@@ -87,8 +87,7 @@ pub struct Probe {
 /// Who sends the requests.
 #[derive(Args, Debug)]
 pub struct FromLambda {
-    /// Have a Lambda function send the requests, from inside its Region: FUNCTION, or the latency-probe that the
-    /// stack's output LatencyProbeFunction names. Region, credentials and endpoint are those of the AWS CLI
+    /// Have a Lambda function send the requests: FUNCTION, or what the stack's output LatencyProbeFunction names
     #[arg(id = "from_lambda", long = "from-lambda", value_name = "FUNCTION", num_args = 0..=1)]
     pub function: Option<Option<String>>,
 }
@@ -141,8 +140,8 @@ pub struct Compare {
     /// How many fresh environments of each function
     #[arg(long, value_name = "N", default_value = "10")]
     pub starts: NonZeroU64,
-    /// Measure what was deployed as this CloudFormation stack: each of its outputs that ends in Url and is an http:// or
-    /// https:// URL, but not ApiUrl, is a row. CounterS3Url is that of counter-s3
+    /// Measure this deployed CloudFormation stack: its output CounterS3Url, if it is a URL, is the row counter-s3, and so
+    /// on; ApiUrl is none
     #[arg(long, value_name = "NAME", conflicts_with_all = ["template", "parameters", "starts"])]
     pub stack: Option<String>,
     /// Who sends the requests.

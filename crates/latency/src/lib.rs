@@ -12,6 +12,7 @@ pub mod interrupt;
 pub mod output;
 pub mod package;
 pub mod published;
+pub mod reports;
 pub mod results;
 pub mod warnings;
 

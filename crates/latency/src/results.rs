@@ -138,6 +138,12 @@ impl Table {
     }
 }
 
+/// Bytes as Lambda counts them in its REPORT line: a MB is 2^20 bytes.
+#[must_use]
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 /// A row in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Row(Vec<(Column, Value)>);

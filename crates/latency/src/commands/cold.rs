@@ -7,7 +7,7 @@ use load::{Failures, Latencies};
 use local_stack::Stack;
 
 use super::{
-    stack::{ColdStarts, Reports, megabytes, path, with_reports},
+    stack::{ColdStarts, path, with_reports},
     target,
 };
 use crate::{
@@ -16,7 +16,8 @@ use crate::{
     interrupt::Interrupts,
     output::Progress,
     package::zipped_bytes,
-    results::{Results, Row, Table},
+    reports::Reports,
+    results::{Results, Row, Table, megabytes},
 };
 
 pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow::Result<Results> {

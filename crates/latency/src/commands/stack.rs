@@ -1,16 +1,12 @@
 //! A stack for as long as a command needs it, and what the commands that measure it share.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
-use local_lambda::{HostSettings, OnReport, Report, Route, RouteMethod};
+use local_lambda::{HostSettings, Route, RouteMethod};
 use local_stack::{ServedFunction, Settings, Stack};
-use tokio::sync::mpsc;
 
-use crate::{cli::Template, interrupt::Interrupts, output::Progress};
-
-/// How long a report may come after its answer.
-const REPORT_DELAY: Duration = Duration::from_secs(2);
+use crate::{cli::Template, interrupt::Interrupts, output::Progress, reports::Reports};
 
 /// Starts the template's stack, uses it, and stops it however that went.
 pub(super) async fn with_stack<T>(
@@ -69,35 +65,6 @@ pub(super) fn path(function: &ServedFunction) -> Option<&str> {
     Some(&route.path)
 }
 
-/// The reports of a host, in the order in which its invocations ended.
-pub(super) struct Reports(mpsc::UnboundedReceiver<Report>);
-
-impl Reports {
-    /// The reports, and what a host has to call with them.
-    fn new() -> (Self, OnReport) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let listener = move |report: &Report| {
-            // Nobody listens any more: the measurement is over.
-            let _ = sender.send(report.clone());
-        };
-        (Self(receiver), Arc::new(listener))
-    }
-
-    /// Takes the reports of the invocations that have been answered, `count` of them.
-    ///
-    /// There are fewer if invocations were refused.
-    pub(super) async fn take(&mut self, count: u64) -> Vec<Report> {
-        let mut reports = Vec::new();
-        while (reports.len() as u64) < count {
-            match tokio::time::timeout(REPORT_DELAY, self.0.recv()).await {
-                Ok(Some(report)) => reports.push(report),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        reports
-    }
-}
-
 /// What fresh environments of one function took.
 #[derive(Default)]
 pub(super) struct ColdStarts {
@@ -138,9 +105,4 @@ impl ColdStarts {
         self.warm.merge(&warm);
         Ok(())
     }
-}
-
-/// Bytes as Lambda counts them in its REPORT line: a MB is 2^20 bytes.
-pub(super) fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -13,6 +13,13 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
+impl Outcome {
+    /// Or fails, with all that was said.
+    pub(crate) fn assert_code(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+    }
+}
+
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_latency"));
     command
@@ -41,7 +48,7 @@ async fn latency(arguments: &[&str]) -> Outcome {
 }
 
 fn assert_bad_input(outcome: &Outcome, part: &str) {
-    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    outcome.assert_code(2);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
     assert!(
         outcome.stderr.starts_with("latency: "),
@@ -56,7 +63,7 @@ fn assert_bad_input(outcome: &Outcome, part: &str) {
 async fn a_probe_prints_its_table_and_ends_well() {
     let server = Server::start(Behaviour::Answer(Duration::ZERO)).await;
     let outcome = latency(&["probe", &server.url(), "-n", "20"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.assert_code(0);
     assert_eq!(server.requests(), 20);
     for part in ["mean", "p50", "p99", "p99.9", "max", "failures"] {
         assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
@@ -73,14 +80,14 @@ async fn failed_requests_make_the_exit_code_1_unless_they_are_allowed() {
     let server = Server::start(Behaviour::UnavailableEvery(5)).await;
     let url = server.url();
     let outcome = latency(&["probe", &url, "-n", "20"]).await;
-    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    outcome.assert_code(1);
     assert!(
         outcome.stdout.contains("4 × status 503"),
         "{}",
         outcome.stdout
     );
     let outcome = latency(&["probe", &url, "-n", "20", "--allow-failures"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.assert_code(0);
 }
 
 #[tokio::test]
@@ -111,7 +118,7 @@ async fn a_burst_does_its_work_in_every_run() {
         "3",
     ])
     .await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.assert_code(0);
     assert_eq!(server.requests(), 150);
     assert_eq!(
         outcome.stdout.matches("best").count(),
@@ -137,7 +144,7 @@ async fn what_a_warm_up_calls_is_not_counted() {
         file.to_str().unwrap(),
     ])
     .await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.assert_code(0);
     let json = json(&file);
     assert_eq!(json["rows"][0]["success_percent"], 100.0);
     let note = json["notes"][0].as_str().unwrap();
@@ -221,19 +228,13 @@ async fn a_certificate_of_this_machine_is_trusted_and_no_other() {
     let (server, certificate) = secure_server(directory.path()).await;
     let url = format!("https://localhost:{}/hits", server.port());
     let trusted = probed_trusting(&url, &certificate).await;
-    assert_eq!(
-        trusted.code,
-        Some(0),
-        "{}{}",
-        trusted.stdout,
-        trusted.stderr
-    );
+    trusted.assert_code(0);
 
     let other = directory.path().join("other.pem");
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(&other, key.cert.pem()).unwrap();
     let untrusted = probed_trusting(&url, &other).await;
-    assert_eq!(untrusted.code, Some(1), "{}", untrusted.stderr);
+    untrusted.assert_code(1);
     assert!(
         untrusted.stdout.contains("5 × TLS handshake failed"),
         "{}",

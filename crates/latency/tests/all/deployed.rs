@@ -48,7 +48,7 @@ async fn probe_from(lambda: &str, arguments: &[&str]) -> Outcome {
 }
 
 fn assert_fails_with(outcome: &Outcome, code: i32, message: &str) {
-    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+    outcome.assert_code(code);
     let said = outcome.stderr.lines().last().unwrap();
     assert_eq!(said, format!("latency: {message}"));
 }
@@ -134,7 +134,7 @@ async fn a_probe_from_lambda_says_what_a_probe_from_here_says() {
             .arg(&file)
             .env("AWS_ENDPOINT_URL", url);
         let outcome = outcome(&mut command).await;
-        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        outcome.assert_code(0);
         let row = json(&file)["rows"][0].clone();
         assert_eq!(
             (&row["requests"], &row["failures"]),
@@ -178,7 +178,7 @@ async fn many_requests_are_split_among_invocations_and_what_was_cut_short_is_mad
     })
     .await;
     let outcome = probe_from(&lambda.url, &["-n", "15000", "--timeout", "2s"]).await;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    outcome.assert_code(0);
     assert!(
         outcome.stdout.contains(" requests     15000 "),
         "{}",
@@ -291,7 +291,7 @@ async fn a_stack_that_is_not_there_or_has_nothing_to_measure_is_told() {
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     let nowhere = with(&["compare", "--stack", "nowhere", "--out", out]).await;
-    assert_eq!(nowhere.code, Some(1), "{}", nowhere.stderr);
+    nowhere.assert_code(1);
     assert!(
         nowhere
             .stderr
@@ -327,13 +327,7 @@ async fn a_stack_that_is_not_there_or_has_nothing_to_measure_is_told() {
 async fn compared(command: &mut Command) -> (Value, Value, Outcome) {
     let out = tempfile::tempdir().unwrap();
     let outcome = outcome(command.arg("--out").arg(out.path())).await;
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}{}",
-        outcome.stdout,
-        outcome.stderr
-    );
+    outcome.assert_code(0);
     for file in ["compare.md", "compare.csv", "compare.svg"] {
         let text = std::fs::read_to_string(out.path().join(file)).unwrap();
         assert!(text.contains("counter-dynamodb"), "{file}");

@@ -100,13 +100,7 @@ async fn compare_measures_every_function_of_the_template() {
         .spawn()
         .unwrap();
     let outcome = finished(child).await;
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}{}",
-        outcome.stdout,
-        outcome.stderr
-    );
+    outcome.assert_code(0);
 
     let json = json(&out.path().join("compare.json"));
     let rows = json["rows"].as_array().unwrap();
@@ -192,13 +186,7 @@ async fn cold_starts_every_environment_afresh() {
     .spawn()
     .unwrap();
     let outcome = finished(child).await;
-    assert_eq!(
-        outcome.code,
-        Some(0),
-        "{}{}",
-        outcome.stdout,
-        outcome.stderr
-    );
+    outcome.assert_code(0);
     let row = json(&file)["rows"][0].clone();
     assert_eq!(row["cold_starts"], 3);
     let number = |key: &str| row[key].as_f64().unwrap();
@@ -212,7 +200,7 @@ async fn cold_starts_every_environment_afresh() {
 async fn a_function_that_is_not_there_is_told_with_those_that_are() {
     let child = in_its_session(&["cold", "counter-paper"]).spawn().unwrap();
     let outcome = finished(child).await;
-    assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+    outcome.assert_code(2);
     let told = outcome.stderr.lines().last().unwrap();
     assert!(
         told.starts_with("latency: the template has no function 'counter-paper', but "),
@@ -244,7 +232,7 @@ async fn up_serves_until_it_is_told_to_end() {
     let url = line.split_whitespace().last().unwrap();
     let probe = in_its_session(&["probe", url, "-n", "5"]).spawn().unwrap();
     let probe = finished(probe).await;
-    assert_eq!(probe.code, Some(0), "{}{}", probe.stdout, probe.stderr);
+    probe.assert_code(0);
     line_with(&mut child, "REPORT RequestId: ").await;
     send(child.id().unwrap(), Signal::TERM);
     assert_eq!(finished(child).await.code, Some(0));

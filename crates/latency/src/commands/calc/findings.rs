@@ -9,9 +9,8 @@ use local_stack::{Architecture, ServedFunction};
 use super::Run;
 use crate::{
     cli::Calc,
-    commands::stack::megabytes,
     cost::{Prices, Processor, QueueUsage, per_million_messages},
-    results::{Results, Row, Table},
+    results::{Results, Row, Table, megabytes},
     warnings,
 };
 

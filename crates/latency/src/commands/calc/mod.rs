@@ -16,11 +16,11 @@ use local_stack::{ServedFunction, Stack};
 use tokio::time::sleep;
 
 use self::backends::{Backends, Count, Messages};
-use super::{
-    stack::{Reports, with_reports},
-    url,
+use super::{stack::with_reports, url};
+use crate::{
+    BadInput, cli::Calc, interrupt::Interrupts, output::Progress, reports::Reports,
+    results::Results,
 };
-use crate::{BadInput, cli::Calc, interrupt::Interrupts, output::Progress, results::Results};
 
 /// The function that calculates, the variable that names its table, and the output that says where calculations are posted
 /// to.

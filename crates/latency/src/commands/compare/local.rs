@@ -10,7 +10,7 @@ use local_stack::{Architecture, ServedFunction, Stack};
 
 use super::{
     super::{
-        stack::{ColdStarts, Reports, megabytes, path, with_reports},
+        stack::{ColdStarts, path, with_reports},
         target,
     },
     beside, published_notes,
@@ -22,7 +22,8 @@ use crate::{
     interrupt::Interrupts,
     output::Progress,
     published::{self, Published},
-    results::{Results, Row, Table},
+    reports::Reports,
+    results::{Results, Row, Table, megabytes},
     warnings::{self, Warning},
 };
 
