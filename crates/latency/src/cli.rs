@@ -140,8 +140,8 @@ pub struct Compare {
     /// How many fresh environments of each function
     #[arg(long, value_name = "N", default_value = "10")]
     pub starts: NonZeroU64,
-    /// Measure this deployed CloudFormation stack: its output CounterS3Url, if it is a URL, is the row counter-s3, and so
-    /// on; ApiUrl is none
+    /// Measure this deployed CloudFormation stack: each function with an output for its URL, as CounterS3Url is that of
+    /// the function CounterS3, which gets the row counter-s3
     #[arg(long, value_name = "NAME", conflicts_with_all = ["template", "parameters", "starts"])]
     pub stack: Option<String>,
     /// Who sends the requests.
@@ -278,6 +278,36 @@ mod tests {
         };
         assert_eq!(burst.warm_up, Duration::from_secs(30));
         assert_eq!(burst.runs.get(), 2);
+    }
+
+    #[test]
+    fn a_probe_is_sent_from_here_from_the_stacks_function_or_from_a_named_one() {
+        let from_lambda = |line: &str| {
+            let cli = parse(line.split(' ')).unwrap();
+            let Command::Probe(probe) = cli.command else {
+                panic!("{cli:?}")
+            };
+            (probe.from_lambda.function, probe.stack)
+        };
+        let latency = || "latency".to_owned();
+        assert_eq!(from_lambda("latency probe http://x/"), (None, latency()));
+        assert_eq!(
+            from_lambda("latency probe http://x/ --from-lambda"),
+            (Some(None), latency())
+        );
+        assert_eq!(
+            from_lambda("latency probe http://x/ --from-lambda f --stack s"),
+            (Some(Some("f".to_owned())), "s".to_owned())
+        );
+        assert!(error("latency probe http://x/ --stack s").contains("--from-lambda"));
+    }
+
+    #[test]
+    fn a_deployed_stack_has_no_template_and_no_fresh_environments() {
+        for conflict in ["--template t.yaml", "--parameter A=b", "--starts 3"] {
+            let line = format!("latency compare --stack s {conflict}");
+            assert!(error(&line).contains("cannot be used with"), "{line}");
+        }
     }
 
     #[test]

@@ -251,6 +251,17 @@ mod tests {
             assert_eq!((problem.status, &*problem.detail), (status, detail));
         }
         assert_eq!(problem(json!([])).await.status, 400);
+
+        // Longer than any label of a name may be: no name service is asked.
+        let origin = format!("http://{}.example", "a".repeat(64));
+        let event = json!({ "url": format!("{origin}/hits"), "requests": 1 });
+        match answer(&origin, event, TIMEOUT).await {
+            Answer::Problem(problem) => {
+                assert_eq!(problem.status, 400);
+                assert!(problem.detail.contains("has no address"), "{problem:?}");
+            }
+            Answer::Measured(measured) => panic!("{measured:?}"),
+        }
     }
 
     #[tokio::test]

@@ -32,21 +32,31 @@ impl Aws {
         Ok(outputs.collect())
     }
 
-    /// The physical id of a stack's resource: a function's name.
+    /// The Lambda functions of a stack: their names by logical id.
     ///
     /// # Errors
-    /// CloudFormation refuses: there is no such resource, or no permission to look at it.
-    pub async fn physical_id(&self, stack: &str, logical_id: &str) -> Result<String, Error> {
-        let parameters = [
-            ("Action", "DescribeStackResource"),
-            ("StackName", stack),
-            ("LogicalResourceId", logical_id),
-        ];
-        let answer = self.query(&parameters).await?;
-        let document = parse(&answer)?;
-        text(document.root(), "PhysicalResourceId")
-            .map(str::to_owned)
-            .ok_or_else(|| not_understood(format!("{logical_id} has no physical id")))
+    /// CloudFormation refuses: there is no such stack, or no permission to look at it.
+    pub async fn functions(&self, stack: &str) -> Result<BTreeMap<String, String>, Error> {
+        let mut functions = BTreeMap::new();
+        let mut next: Option<String> = None;
+        loop {
+            let mut parameters = vec![("Action", "ListStackResources"), ("StackName", stack)];
+            parameters.extend(next.as_deref().map(|token| ("NextToken", token)));
+            let answer = self.query(&parameters).await?;
+            let document = parse(&answer)?;
+            let types = document.descendants().filter(|node| {
+                node.has_tag_name("ResourceType") && node.text() == Some("AWS::Lambda::Function")
+            });
+            functions.extend(types.filter_map(|node| {
+                let resource = node.parent()?;
+                let id = |name| text(resource, name).map(str::to_owned);
+                Some((id("LogicalResourceId")?, id("PhysicalResourceId")?))
+            }));
+            match text(document.root(), "NextToken") {
+                Some(token) => next = Some(token.to_owned()),
+                None => return Ok(functions),
+            }
+        }
     }
 
     /// A request of CloudFormation's query protocol.

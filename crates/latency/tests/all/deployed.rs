@@ -89,18 +89,19 @@ impl Up {
     }
 }
 
-/// A stack with these outputs, deployed. The physical ids of its two "functions" are the names of the local host's.
+/// A stack with these outputs, deployed. Its two functions have the names of the local host's.
 async fn deployed(outputs: &[(&str, &str)]) -> Ministack {
     let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
-    let table = |name: &str| {
+    let function = |name: &str| {
         json!({
-            "Type": "AWS::DynamoDB::Table",
+            "Type": "AWS::Lambda::Function",
             "Properties": {
-                "TableName": name,
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "N" }],
-                "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                "FunctionName": name,
+                "Runtime": "python3.11",
+                "Handler": "index.handler",
+                "Role": "arn:aws:iam::123456789012:role/any",
+                "Code": { "ZipFile": "def handler(event, context):\n    return {}\n" },
             },
         })
     };
@@ -109,7 +110,7 @@ async fn deployed(outputs: &[(&str, &str)]) -> Ministack {
         .map(|(key, value)| ((*key).to_owned(), json!({ "Value": value })))
         .collect();
     let template = json!({
-        "Resources": { "CounterDynamodb": table("counter-dynamodb"), "Empty": table("empty") },
+        "Resources": { "CounterDynamodb": function("counter-dynamodb"), "Empty": function("empty") },
         "Outputs": outputs,
     });
     ministack.deploy("measured", &template).await.unwrap();
@@ -157,6 +158,41 @@ async fn a_probe_from_lambda_says_what_a_probe_from_here_says() {
         "function latency-probe: url: https://api.example is not among ALLOWED_ORIGINS",
     );
     up.stop().await;
+}
+
+#[tokio::test]
+async fn region_and_credentials_may_come_from_a_profile() {
+    let lambda = FakeLambda::start(|call| {
+        let asked = call.event["requests"].as_u64().unwrap();
+        made(asked, asked)
+    })
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config");
+    let profile = format!(
+        "[profile measured]\nregion = eu-central-1\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n\
+         services = local\n[services local]\nlambda =\n  endpoint_url = {}\n",
+        lambda.url
+    );
+    std::fs::write(&config, profile).unwrap();
+    let mut command = in_account(&["probe", "https://api.example/", "--from-lambda", "probe"]);
+    command
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_CONFIG_FILE", &config)
+        .env("AWS_PROFILE", "measured");
+    let outcome = outcome(&mut command).await;
+    outcome.assert_code(0);
+    let note = "Measured from the Lambda function probe in eu-central-1.";
+    assert!(outcome.stdout.contains(note), "{}", outcome.stdout);
+    let signature = lambda.calls()[0].headers["authorization"].clone();
+    let signature = signature.to_str().unwrap();
+    assert!(signature.contains("Credential=AKIDEXAMPLE/"), "{signature}");
+    assert!(
+        signature.contains("/eu-central-1/lambda/aws4_request"),
+        "{signature}"
+    );
 }
 
 /// What latency-probe answers when it made so many requests of 1 ms.
@@ -302,7 +338,7 @@ async fn a_stack_that_is_not_there_or_has_nothing_to_measure_is_told() {
     assert_fails_with(
         &with(&["compare", "--stack", "measured", "--out", out]).await,
         2,
-        "stack measured has no output with the URL of a function, such as CounterS3Url",
+        "stack measured has no function with an output for its URL, as CounterS3 has CounterS3Url",
     );
     assert_fails_with(
         &with(&[
@@ -352,6 +388,8 @@ async fn a_deployed_stack_is_compared_from_here() {
         ("ApiUrl", &fast.origin()),
         ("CounterDynamodbUrl", &slow.url()),
         ("EmptyUrl", &fast.url()),
+        // No function Calc: a route that leads to none is no row.
+        ("CalcUrl", "http://127.0.0.1:1/calc"),
         ("Dashboard", "https://console.example/"),
         ("LatencyProbeFunction", "latency-probe"),
     ])

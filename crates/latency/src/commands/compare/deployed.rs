@@ -1,11 +1,8 @@
 //! Every function of a deployed stack whose URL is one of the stack's outputs.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use load::{Failures, Latencies, Measurement, Target, Url};
+use load::{Failures, Latencies, Measurement, Url};
 use serde_json::{Value, json};
 
 use super::{
@@ -34,9 +31,9 @@ const TURN_FROM_LAMBDA: u64 = 250;
 /// A function, and what was found.
 struct Subject {
     name: String,
-    logical_id: String,
+    /// Its name in Lambda.
+    function: String,
     url: Url,
-    target: Arc<Target>,
     processor: Option<Processor>,
     reports: Vec<ReportLine>,
     sequential: Measurement,
@@ -54,8 +51,8 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
             Some(Prober::find(&aws, named.as_deref(), stack, timeout).await?)
         }
     };
-    let mut subjects = subjects(arguments, &aws, stack).await?;
-    let warnings = read_reports(&aws, stack, &mut subjects).await;
+    let mut subjects = subjects(&aws, stack).await?;
+    let warnings = read_reports(&aws, &mut subjects).await;
     match &prober {
         None => call_from_here(arguments, &mut subjects).await?,
         Some(prober) => call_from_lambda(arguments, prober, &mut subjects).await?,
@@ -70,17 +67,18 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
     )
 }
 
-async fn subjects(arguments: &Compare, aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
+async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
+    let outputs = aws.outputs(stack).await?;
+    let functions = aws.functions(stack).await?;
     let mut subjects = Vec::new();
-    for (key, value) in aws.outputs(stack).await? {
-        let Some(logical_id) = key.strip_suffix("Url").filter(|_| key != "ApiUrl") else {
+    for (logical_id, function) in functions {
+        let Some(value) = outputs.get(&format!("{logical_id}Url")) else {
             continue;
         };
-        let Ok(url) = url(&value) else { continue };
+        let Ok(url) = url(value) else { continue };
         subjects.push(Subject {
-            name: kebab_case(logical_id),
-            logical_id: logical_id.to_owned(),
-            target: target(&value, arguments.common.timeout).await?,
+            name: kebab_case(&logical_id),
+            function,
             url,
             processor: None,
             reports: Vec::new(),
@@ -90,7 +88,7 @@ async fn subjects(arguments: &Compare, aws: &Aws, stack: &str) -> anyhow::Result
     }
     if subjects.is_empty() {
         return Err(BadInput(format!(
-            "stack {stack} has no output with the URL of a function, such as CounterS3Url"
+            "stack {stack} has no function with an output for its URL, as CounterS3 has CounterS3Url"
         ))
         .into());
     }
@@ -98,14 +96,14 @@ async fn subjects(arguments: &Compare, aws: &Aws, stack: &str) -> anyhow::Result
 }
 
 /// Invokes each function a few times and keeps what Lambda reports. Where it does not, a warning says why.
-async fn read_reports(aws: &Aws, stack: &str, subjects: &mut [Subject]) -> Vec<String> {
+async fn read_reports(aws: &Aws, subjects: &mut [Subject]) -> Vec<String> {
     let progress = Progress::bar(
         "invoking each function for its reports",
         subjects.len() as u64,
     );
     let mut warnings = Vec::new();
     for subject in subjects {
-        if let Err(error) = subject.read_reports(aws, stack).await {
+        if let Err(error) = subject.read_reports(aws).await {
             let name = &subject.name;
             warnings.push(format!("{name}: billed and memory are not known: {error}"));
         }
@@ -117,10 +115,10 @@ async fn read_reports(aws: &Aws, stack: &str, subjects: &mut [Subject]) -> Vec<S
 
 async fn call_from_here(arguments: &Compare, subjects: &mut [Subject]) -> anyhow::Result<()> {
     let requests = arguments.requests.get();
-    let targets: Vec<_> = subjects
-        .iter()
-        .map(|subject| Arc::clone(&subject.target))
-        .collect();
+    let mut targets = Vec::new();
+    for subject in &*subjects {
+        targets.push(target(&subject.url.to_string(), arguments.common.timeout).await?);
+    }
     let progress = Progress::bar(
         "calling one after the other",
         (WARM_UP + requests) * targets.len() as u64,
@@ -202,12 +200,11 @@ fn results(
 }
 
 impl Subject {
-    async fn read_reports(&mut self, aws: &Aws, stack: &str) -> Result<(), aws::Error> {
-        let function = aws.physical_id(stack, &self.logical_id).await?;
-        self.processor = Some(aws.processor(&function).await?);
+    async fn read_reports(&mut self, aws: &Aws) -> Result<(), aws::Error> {
+        self.processor = Some(aws.processor(&self.function).await?);
         let event = http_api_event(&self.url).to_string().into_bytes();
         for _ in 0..INVOCATIONS {
-            let invocation = aws.invoke(&function, event.clone()).await?;
+            let invocation = aws.invoke(&self.function, event.clone()).await?;
             let answer: Value = serde_json::from_slice(&invocation.payload).unwrap_or_default();
             if matches!(answer["statusCode"].as_u64(), Some(200..=299)) {
                 self.reports.extend(invocation.report);
@@ -353,6 +350,9 @@ fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
         Some(prober) => vec![
             format!("Measured from {}.", prober.description()),
             sequence_note(requests, TURN_FROM_LAMBDA),
+            "Each turn is an invocation with a connection of its own. It calls on one connection only: there is no \
+             requests/s."
+                .to_owned(),
         ],
     };
     notes.extend([
