@@ -1,10 +1,10 @@
 //! Every function of a deployed stack whose URL is one of the stack's outputs.
 
-use std::time::{Duration, SystemTime};
+mod subject;
 
-use load::{Failures, Latencies, Measurement, Url};
-use serde_json::{Value, json};
+use std::time::SystemTime;
 
+use self::subject::{INVOCATIONS, Subject};
 use super::{
     super::{from_lambda::Prober, target, url},
     beside, published_notes,
@@ -12,34 +12,17 @@ use super::{
 };
 use crate::{
     BadInput,
-    aws::{self, Aws, ReportLine},
+    aws::Aws,
     cli::Compare,
-    cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
+    cost::Prices,
     output::Progress,
     published,
-    results::{Results, Row, Table},
-    warnings::{self, Warning},
+    results::{Results, Table},
 };
-
-/// Direct invocations of each function, for their reports. The first one may be a cold start.
-const INVOCATIONS: u64 = 10;
 
 /// Requests that latency-probe sends to one function before the next one's turn. Each turn opens a connection of its own,
 /// and the first request on one may be slower: so few first ones stay out of p99.
 const TURN_FROM_LAMBDA: u64 = 250;
-
-/// A function, and what was found.
-struct Subject {
-    name: String,
-    /// Its name in Lambda.
-    function: String,
-    url: Url,
-    processor: Option<Processor>,
-    reports: Vec<ReportLine>,
-    sequential: Measurement,
-    /// Only this machine calls on several connections.
-    closed_loop: Option<Measurement>,
-}
 
 pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Results> {
     let measured_at = SystemTime::now();
@@ -52,7 +35,7 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
         }
     };
     let mut subjects = subjects(&aws, stack).await?;
-    let warnings = read_reports(&aws, &mut subjects).await;
+    let warnings = look_at(&aws, &mut subjects).await;
     match &prober {
         None => call_from_here(arguments, &mut subjects).await?,
         Some(prober) => call_from_lambda(arguments, prober, &mut subjects).await?,
@@ -76,15 +59,7 @@ async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
             continue;
         };
         let Ok(url) = url(value) else { continue };
-        subjects.push(Subject {
-            name: kebab_case(&logical_id),
-            function,
-            url,
-            processor: None,
-            reports: Vec::new(),
-            sequential: Measurement::default(),
-            closed_loop: None,
-        });
+        subjects.push(Subject::new(&logical_id, function, url));
     }
     if subjects.is_empty() {
         return Err(BadInput(format!(
@@ -95,17 +70,16 @@ async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-/// Invokes each function a few times and keeps what Lambda reports. Where it does not, a warning says why.
-async fn read_reports(aws: &Aws, subjects: &mut [Subject]) -> Vec<String> {
+/// Has a look at each function. Where that fails, a warning says why.
+async fn look_at(aws: &Aws, subjects: &mut [Subject]) -> Vec<String> {
     let progress = Progress::bar(
         "invoking each function for its reports",
         subjects.len() as u64,
     );
     let mut warnings = Vec::new();
     for subject in subjects {
-        if let Err(error) = subject.read_reports(aws).await {
-            let name = &subject.name;
-            warnings.push(format!("{name}: billed and memory are not known: {error}"));
+        if let Err(error) = subject.look_at(aws).await {
+            warnings.push(format!("{}: not all is known of it: {error}", subject.name));
         }
         progress.advance(1);
     }
@@ -199,145 +173,6 @@ fn results(
     })
 }
 
-impl Subject {
-    async fn read_reports(&mut self, aws: &Aws) -> Result<(), aws::Error> {
-        self.processor = Some(aws.processor(&self.function).await?);
-        let event = http_api_event(&self.url).to_string().into_bytes();
-        for _ in 0..INVOCATIONS {
-            let invocation = aws.invoke(&self.function, event.clone()).await?;
-            let answer: Value = serde_json::from_slice(&invocation.payload).unwrap_or_default();
-            if matches!(answer["statusCode"].as_u64(), Some(200..=299)) {
-                self.reports.extend(invocation.report);
-            }
-        }
-        Ok(())
-    }
-
-    fn failures(&self) -> Failures {
-        let mut all = self.sequential.failures.clone();
-        if let Some(closed_loop) = &self.closed_loop {
-            all.merge(&closed_loop.failures, 0);
-        }
-        all
-    }
-
-    fn warnings(&self) -> Vec<Warning> {
-        let mut all = warnings::of(&self.sequential);
-        all.extend(self.closed_loop.iter().flat_map(warnings::of_closed_loop));
-        all
-    }
-
-    /// The mean of what was billed, without the cold starts.
-    fn billed_duration(&self) -> Option<Duration> {
-        let warm = self.reports.iter();
-        let warm = warm.filter(|report| report.init_duration.is_none());
-        let billed: Latencies = warm.map(|report| report.billed_duration).collect();
-        billed.mean()
-    }
-
-    /// Without what the function's calls to AWS services cost: nobody counts them there.
-    fn cost(&self, prices: &Prices) -> anyhow::Result<Option<Cost>> {
-        let known = || {
-            Some(Usage {
-                front_door: front_door(self.url.origin().host())?,
-                processor: self.processor?,
-                memory_mb: self.reports.first()?.memory_mb,
-                billed_duration: self.billed_duration()?,
-                api_calls: Default::default(),
-            })
-        };
-        let cost = known().map(|usage| cost::per_million(&usage, prices));
-        Ok(cost.transpose()?)
-    }
-
-    fn row(&self, cost: Option<Cost>) -> Row {
-        let init: Latencies = self
-            .reports
-            .iter()
-            .filter_map(|report| report.init_duration)
-            .collect();
-        let peak = self
-            .reports
-            .iter()
-            .map(|report| report.max_memory_used_mb)
-            .max();
-        Row::default()
-            .text("architecture", "architecture", &self.name)
-            .latencies(&self.sequential)
-            .number(
-                "requests_per_second",
-                "requests/s",
-                0,
-                self.closed_loop
-                    .as_ref()
-                    .map(Measurement::requests_per_second),
-            )
-            .failures(&self.failures())
-            .milliseconds("init_ms", "init (ms)", init.percentile(50.0))
-            .milliseconds("billed_ms", "billed (ms)", self.billed_duration())
-            .number("peak_memory_mb", "peak memory (MB)", 0, peak.map(f64::from))
-            .number(
-                "usd_per_million_without_api_calls",
-                "cost without AWS calls ($/million)",
-                2,
-                cost.map(|cost| cost.total()),
-            )
-    }
-}
-
-/// `CounterS3` is called counter-s3: a capital letter begins a word.
-fn kebab_case(logical_id: &str) -> String {
-    let mut name = String::new();
-    for letter in logical_id.chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('-');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
-}
-
-/// What AWS serves under this host name, as far as there is a price for it.
-fn front_door(host: &str) -> Option<FrontDoor> {
-    let (_, service) = host.split_once('.')?;
-    if service.starts_with("execute-api.") {
-        Some(FrontDoor::HttpApi)
-    } else if service.starts_with("lambda-url.") {
-        Some(FrontDoor::FunctionUrl)
-    } else {
-        None
-    }
-}
-
-/// A GET of the URL as an HTTP API would hand it to its function, payload format 2.0.
-fn http_api_event(url: &Url) -> Value {
-    let (path, query) = url
-        .path_and_query()
-        .split_once('?')
-        .unwrap_or((url.path_and_query(), ""));
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": { "host": url.origin().host() },
-        "requestContext": {
-            "domainName": url.origin().host(),
-            "http": {
-                "method": "GET",
-                "path": path,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": "latency",
-            },
-            "routeKey": "$default",
-            "stage": "$default",
-            "timeEpoch": 0,
-        },
-        "isBase64Encoded": false,
-    })
-}
-
 fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
     let requests = arguments.requests;
     let mut notes = match prober {
@@ -365,31 +200,4 @@ fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
             .to_owned(),
     ]);
     notes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_bears_the_name_of_its_function() {
-        assert_eq!(kebab_case("CounterDynamodb"), "counter-dynamodb");
-        assert_eq!(kebab_case("CounterS3"), "counter-s3");
-        assert_eq!(kebab_case("Empty"), "empty");
-    }
-
-    #[test]
-    fn only_what_has_a_price_is_a_front_door() {
-        let door = |url: &str| front_door(url.parse::<Url>().unwrap().origin().host());
-        assert_eq!(
-            door("https://a1b2c3d4e5.execute-api.eu-west-2.amazonaws.com/empty"),
-            Some(FrontDoor::HttpApi)
-        );
-        assert_eq!(
-            door("https://a1b2c3d4e5.lambda-url.eu-west-2.on.aws/"),
-            Some(FrontDoor::FunctionUrl)
-        );
-        assert_eq!(door("https://api.example.com/"), None);
-        assert_eq!(door("http://127.0.0.1:9000/"), None);
-    }
 }
