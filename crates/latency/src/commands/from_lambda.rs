@@ -13,6 +13,9 @@ use crate::{BadInput, aws::Aws};
 /// The output of a stack that names its latency-probe.
 const OUTPUT: &str = "LatencyProbeFunction";
 
+/// Most requests of one invocation.
+const MOST: NonZeroU64 = NonZeroU64::new(MAX_REQUESTS).unwrap();
+
 /// The function that sends the requests.
 pub(super) struct Prober<'a> {
     aws: &'a Aws,
@@ -103,6 +106,3 @@ impl<'a> Prober<'a> {
         }
     }
 }
-
-/// Most requests of one invocation.
-const MOST: NonZeroU64 = NonZeroU64::new(MAX_REQUESTS).unwrap();
