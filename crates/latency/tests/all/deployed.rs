@@ -7,7 +7,7 @@ use hyper::Response;
 use load::{
     Measurement,
     probe::{Answer, Measured},
-    testing::{Behaviour, Server},
+    testing::{Behaviour, Server, secure_server},
 };
 use ministack::Ministack;
 use rustix::process::Signal;
@@ -213,6 +213,28 @@ async fn region_and_credentials_may_come_from_a_profile() {
         signature.contains("/eu-central-1/lambda/aws4_request"),
         "{signature}"
     );
+}
+
+#[tokio::test]
+async fn aws_is_asked_over_tls_if_its_certificate_is_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, certificate) = secure_server(directory.path()).await;
+    let endpoint = format!("https://localhost:{}", server.port());
+    let mut command = in_account(&["probe", "https://api.example/", "--from-lambda", "probe"]);
+    command.env("AWS_ENDPOINT_URL", &endpoint);
+    let other = directory.path().join("other.pem");
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&other, key.cert.pem()).unwrap();
+    let untrusted = outcome(command.env("SSL_CERT_FILE", &other)).await;
+    untrusted.assert_code(1);
+    let told = format!("latency: {endpoint} can't be reached: invalid peer certificate");
+    assert!(untrusted.stderr.contains(&told), "{}", untrusted.stderr);
+
+    // The server answers every request alike, and not as latency-probe does: it was asked.
+    let trusted = outcome(command.env("SSL_CERT_FILE", &certificate)).await;
+    trusted.assert_code(1);
+    let told = "function probe does not answer as latency-probe does";
+    assert!(trusted.stderr.contains(told), "{}", trusted.stderr);
 }
 
 /// What latency-probe answers when it made so many requests of 1 ms.
