@@ -1,7 +1,7 @@
 //! AWS as the AWS CLI sees it: Region, credentials and endpoints come from the same variables and files.
 //!
 //! The few requests made here are plain, so they are signed and sent as they are: the SDKs of Lambda and CloudFormation
-//! would take longer to compile than the rest of this command.
+//! would add a minute and a half of processor time to each build from nothing.
 
 mod cloudformation;
 mod lambda;
