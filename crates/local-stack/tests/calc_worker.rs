@@ -83,7 +83,7 @@ impl Calc {
     /// The count.
     async fn count(&self) -> u64 {
         let get = json!({
-            "TableName": self.stack.environment(WORKER).unwrap()["TABLE_NAME"],
+            "TableName": self.stack.environment(WORKER).unwrap()["DONE_TABLE_NAME"],
             "Key": { "id": { "S": "done" } },
             "ConsistentRead": true,
         });
@@ -189,7 +189,7 @@ Resources:
       Handler: bootstrap
       Runtime: provided.al2023
       Timeout: 30
-      Environment: {Variables: {TABLE_NAME: !Ref Table}}
+      Environment: {Variables: {DONE_TABLE_NAME: !Ref Table}}
       Events:
         Queue:
           Type: SQS
@@ -311,7 +311,7 @@ async fn a_worker_killed_in_the_middle_of_a_batch_leaves_nothing_lost_and_nothin
 
 #[tokio::test]
 async fn a_concurrency_that_is_no_number_ends_the_init_phase() {
-    let calc = Calc::start(&TEMPLATE.replace("{TABLE_NAME", "{CONCURRENCY: all, TABLE_NAME")).await;
+    let calc = Calc::start(&TEMPLATE.replace("{DONE_", "{CONCURRENCY: all, DONE_")).await;
     let invocation = calc.invoke(recorded("one-record.json")).await;
     assert_eq!(invocation.function_error, Some(FunctionError::Unhandled));
     until("the reason is in the log", || {

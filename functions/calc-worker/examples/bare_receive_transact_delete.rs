@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = aws::config()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
-    let (table, queue) = (variable("TABLE_NAME")?, variable("QUEUE_URL")?);
+    let (table, queue) = (variable("DONE_TABLE_NAME")?, variable("QUEUE_URL")?);
     for line in stdin().lines() {
         let messages: usize = line?.trim().parse()?;
         let since = Instant::now();

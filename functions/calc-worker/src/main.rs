@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
             .map_err(|_| "CONCURRENCY is not a whole number above 0")?,
         Err(_) => CONCURRENCY,
     };
-    let done = Done::new(&aws::config()?, variable("TABLE_NAME")?);
+    let done = Done::new(&aws::config()?, variable("DONE_TABLE_NAME")?);
     done.open_connection().await;
     run(service_fn(|event| {
         event_handler::handle(&done, concurrency, event)

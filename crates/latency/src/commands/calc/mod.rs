@@ -25,7 +25,7 @@ use crate::{
 /// The function that calculates, the variable that names its table, and the output that says where calculations are posted
 /// to.
 const WORKER: &str = "calc-worker";
-const TABLE: &str = "TABLE_NAME";
+const TABLE: &str = "DONE_TABLE_NAME";
 const URL: &str = "CalcUrl";
 
 /// What the worker keeps back of its timeout, to count a calculation and to answer, and some.
