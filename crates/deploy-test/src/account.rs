@@ -62,7 +62,7 @@ impl Answer {
     }
 }
 
-/// Everything of some kinds, by kind: what is listed before a deployment and after its deletion.
+/// The names of everything of some types of CloudFormation: what is listed before a deployment and after its deletion.
 pub(crate) type Inventory = BTreeMap<&'static str, BTreeSet<String>>;
 
 pub(crate) struct Account {
@@ -200,29 +200,53 @@ impl Account {
     /// All that a deployment could leave behind.
     pub(crate) async fn inventory(&self) -> anyhow::Result<Inventory> {
         let mut inventory = Inventory::new();
-        let stacks = self.query(CLOUDFORMATION, "DescribeStacks", &[]).await?;
-        let stacks = texts(&stacks, "StackName")?;
-        inventory.insert("stack", stacks.into_iter().collect());
-        let policies: &[(&str, &str)] = &[("Scope", "Local")];
-        for (kind, action, parameters, name) in [
-            ("role", "ListRoles", &[][..], "RoleName"),
-            ("policy", "ListPolicies", policies, "PolicyName"),
+        let everything: &[(&str, &str)] = &[];
+        for (kind, service, action, parameters, name) in [
+            (
+                "AWS::CloudFormation::Stack",
+                CLOUDFORMATION,
+                "DescribeStacks",
+                everything,
+                "StackName",
+            ),
+            ("AWS::IAM::Role", IAM, "ListRoles", everything, "RoleName"),
+            (
+                "AWS::IAM::ManagedPolicy",
+                IAM,
+                "ListPolicies",
+                // Without AWS's own.
+                &[("Scope", "Local")],
+                "PolicyName",
+            ),
+            (
+                "AWS::CloudWatch::Dashboard",
+                CLOUDWATCH,
+                "ListDashboards",
+                everything,
+                "DashboardName",
+            ),
+            (
+                "AWS::CloudWatch::Alarm",
+                CLOUDWATCH,
+                "DescribeAlarms",
+                everything,
+                "AlarmName",
+            ),
         ] {
-            let listed = self.query(IAM, action, parameters).await?;
-            inventory.insert(kind, texts(&listed, name)?.into_iter().collect());
-        }
-        for (kind, action, name) in [
-            ("dashboard", "ListDashboards", "DashboardName"),
-            ("alarm", "DescribeAlarms", "AlarmName"),
-        ] {
-            let listed = self.query(CLOUDWATCH, action, &[]).await?;
+            let listed = self.query(service, action, parameters).await?;
             inventory.insert(kind, texts(&listed, name)?.into_iter().collect());
         }
         for (kind, service, operation, list, name) in [
-            ("table", DYNAMODB, "ListTables", "TableNames", None),
-            ("queue", SQS, "ListQueues", "QueueUrls", None),
             (
-                "log group",
+                "AWS::DynamoDB::Table",
+                DYNAMODB,
+                "ListTables",
+                "TableNames",
+                None,
+            ),
+            ("AWS::SQS::Queue", SQS, "ListQueues", "QueueUrls", None),
+            (
+                "AWS::Logs::LogGroup",
                 LOGS,
                 "DescribeLogGroups",
                 "logGroups",
@@ -233,20 +257,25 @@ impl Account {
             inventory.insert(kind, names(&listed[list], name));
         }
         for (kind, path, list, name) in [
-            ("function", FUNCTIONS, "Functions", "FunctionName"),
             (
-                "event source mapping",
+                "AWS::Lambda::Function",
+                FUNCTIONS,
+                "Functions",
+                "FunctionName",
+            ),
+            (
+                "AWS::Lambda::EventSourceMapping",
                 EVENT_SOURCE_MAPPINGS,
                 "EventSourceMappings",
                 "UUID",
             ),
-            ("API", APIS, "items", "apiId"),
+            ("AWS::ApiGatewayV2::Api", APIS, "items", "apiId"),
         ] {
             let listed = self.get(&format!("{path}/")).await?;
             inventory.insert(kind, names(&listed[list], Some(name)));
         }
         let buckets = texts(&self.s3(Method::GET, "/").await?, "Name")?;
-        inventory.insert("bucket", buckets.into_iter().collect());
+        inventory.insert("AWS::S3::Bucket", buckets.into_iter().collect());
         Ok(inventory)
     }
 }

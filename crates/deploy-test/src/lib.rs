@@ -1,7 +1,5 @@
 //! The deploy test: the repository's template through the real `sam deploy` into the emulator, in each combination of its
-//! conditions, and everything that was deployed tried.
-//!
-//! What only a real account can show it can't: see [`gaps`].
+//! conditions, and everything that was deployed tried. What the emulator lacks, and so can't show, is in `gaps`.
 
 mod account;
 mod checks;
@@ -91,7 +89,7 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
     invocations::check(&account, &deployed, functions, root).await?;
     roles::are_needed(&account, &deployed, functions, root).await?;
     gaps::full_bucket::empty(&account, &deployed).await?;
-    lifecycle::deletion(&account, &sam, &project, &before).await?;
+    lifecycle::deletion(&account, &sam, &project, &deployed, &before).await?;
     account.close().await
 }
 

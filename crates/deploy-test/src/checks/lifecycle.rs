@@ -17,6 +17,13 @@ use crate::{
 /// What `sam deploy` makes for an account's packages and keeps: a stack and its bucket.
 const SAMS_OWN: &str = "aws-sam-cli-managed-default";
 
+/// Types of what belongs to a resource of another type, and goes with it.
+const PARTS: [&str; 3] = [
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Lambda::Permission",
+    "AWS::Lambda::Url",
+];
+
 /// A second deployment changes nothing.
 pub(crate) async fn second_deployment(
     account: &Account,
@@ -81,14 +88,20 @@ pub(crate) async fn deletion(
     account: &Account,
     sam: &Sam,
     project: &Project,
+    deployed: &Deployed,
     before: &Inventory,
 ) -> anyhow::Result<()> {
+    for resource in &deployed.resources {
+        let kind = resource.kind.as_str();
+        ensure!(
+            before.contains_key(kind) || PARTS.contains(&kind),
+            "nobody looks for resources of type {kind} after sam delete"
+        );
+    }
     sam.delete(project.directory()).await?;
     let mut after = account.inventory().await?;
-    for sams in ["stack", "bucket"] {
-        if let Some(names) = after.get_mut(sams) {
-            names.retain(|name| !name.starts_with(SAMS_OWN));
-        }
+    for names in after.values_mut() {
+        names.retain(|name| !name.starts_with(SAMS_OWN));
     }
     for (kind, names) in &after {
         let left: Vec<_> = names.difference(&before[kind]).collect();
@@ -96,7 +109,7 @@ pub(crate) async fn deletion(
     }
     ensure!(after == *before, "sam delete takes more than the stack");
     let kinds: Vec<_> = after.keys().copied().collect();
-    say!("sam delete leaves no {}", kinds.join(", no "));
+    say!("sam delete leaves nothing of {}", kinds.join(", "));
     Ok(())
 }
 

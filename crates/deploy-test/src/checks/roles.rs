@@ -94,6 +94,7 @@ pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Res
             function.logical_id
         );
     }
+    callers(deployed)?;
     for role in deployed.of_kind("AWS::IAM::Role") {
         let name = role.physical_id.as_str();
         let traced = deployed.functions.iter().any(|function| {
@@ -119,6 +120,27 @@ pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Res
             "{} allows {}",
             role.logical_id,
             actions(&policies.statements)
+        );
+    }
+    Ok(())
+}
+
+/// Only the stack's own API and who signs requests may invoke a function: what is public is behind the API's limits.
+fn callers(deployed: &Deployed) -> anyhow::Result<()> {
+    let properties = |id: &str| &deployed.template["Resources"][id]["Properties"];
+    for url in deployed.of_kind("AWS::Lambda::Url") {
+        ensure!(
+            properties(&url.logical_id)["AuthType"] == "AWS_IAM",
+            "{}: everybody may call it",
+            url.logical_id
+        );
+    }
+    for permission in deployed.of_kind("AWS::Lambda::Permission") {
+        let properties = properties(&permission.logical_id);
+        ensure!(
+            properties["Principal"] != "*" && properties.get("SourceArn").is_some(),
+            "{}: not only the stack may invoke the function: {properties}",
+            permission.logical_id
         );
     }
     Ok(())
