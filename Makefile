@@ -15,8 +15,9 @@ LATENCY := target/local/latency
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions latency ## Measure every function of template.yaml on this machine and print the table
+demo: functions latency ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare --out out
+	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
 up: functions latency ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up
