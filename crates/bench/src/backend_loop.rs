@@ -3,7 +3,6 @@
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::Context as _;
-use load::Latencies;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -19,7 +18,13 @@ const TURNS: usize = 75;
 const REQUESTS: u64 = 50;
 
 pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
-    let ratios = turns(served, "bare_update_item", "/dynamodb/hits").await?;
+    let ratios = turns(
+        served,
+        "counter-dynamodb",
+        "bare_update_item",
+        "/dynamodb/hits",
+    )
+    .await?;
     Ok(Measured::ratio(
         "counter-dynamodb ÷ a bare UpdateItem: warm p50",
         &ratios,
@@ -28,7 +33,7 @@ pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
 }
 
 pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
-    let ratios = turns(served, "bare_put_object", "/s3/hits").await?;
+    let ratios = turns(served, "counter-s3", "bare_put_object", "/s3/hits").await?;
     Ok(Measured::ratio(
         "counter-s3, alone ÷ a bare PutObject: warm p50",
         &ratios,
@@ -36,34 +41,48 @@ pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
     ))
 }
 
-async fn turns(served: &Served, example: &str, path: &str) -> anyhow::Result<Ratios> {
+async fn turns(
+    served: &Served,
+    function: &str,
+    example: &str,
+    path: &str,
+) -> anyhow::Result<Ratios> {
     eprintln!("calling {path} and {example}");
-    let mut bare = BareLoop::start(served, example)?;
+    let mut bare = BareLoop::start(served, function, example, &[])?;
     let url = served.url(path);
     let mut ratios = Ratios::default();
-    bare.calls(REQUESTS).await?;
+    bare.answer(REQUESTS).await?;
     for _ in 0..TURNS {
         let counter = sequential(&url, REQUESTS).await?;
-        ratios.add(p50(&counter) / p50(&bare.calls(REQUESTS).await?));
+        let bare = bare.answer(REQUESTS).await?.into_iter().collect();
+        ratios.add(p50(&counter) / p50(&bare));
     }
     bare.stop().await?;
     Ok(ratios)
 }
 
-/// An example of a function's crate that makes as many calls as a line on its standard input says, and answers with their
-/// latencies in nanoseconds.
-struct BareLoop {
+/// An example of a function's crate that does as much as a line on its standard input says, and answers with how long that
+/// took, in all or each, in nanoseconds.
+pub(crate) struct BareLoop {
     child: Child,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
 impl BareLoop {
-    fn start(served: &Served, example: &str) -> anyhow::Result<Self> {
+    /// With the function's variables, and further ones.
+    pub(crate) fn start(
+        served: &Served,
+        function: &str,
+        example: &str,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let environment = served.stack.environment(function);
         let program = Path::new("target/lambda").join(example).join("bootstrap");
         let mut child = Command::new(&program)
             .env_clear()
-            .envs(served.stack.variables())
+            .envs(environment.with_context(|| format!("there is no function {function}"))?)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -78,7 +97,7 @@ impl BareLoop {
         })
     }
 
-    async fn calls(&mut self, amount: u64) -> anyhow::Result<Latencies> {
+    pub(crate) async fn answer(&mut self, amount: u64) -> anyhow::Result<Vec<Duration>> {
         self.orders
             .write_all(format!("{amount}\n").as_bytes())
             .await?;
@@ -92,7 +111,7 @@ impl BareLoop {
             .collect()
     }
 
-    async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         // The end of its input is the end of the loop.
         drop(self.orders);
         self.child.wait().await?;

@@ -3,7 +3,9 @@
 
 mod backend_loop;
 mod cold;
+mod command;
 mod host;
+mod queue;
 mod ratio;
 mod rows;
 mod stack;
@@ -71,6 +73,8 @@ async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     let mut measured = host::against_watch(served).await?;
     measured.push(backend_loop::dynamodb(served).await?);
     measured.push(backend_loop::s3(served).await?);
+    measured.push(queue::against_bare_loop(served).await?);
+    measured.push(queue::run_until_done().await?);
     measured.extend(cold::against_empty(served).await?);
     measured.extend(served.footprints()?);
     measured.push(wrk::against_probe(served).await?);

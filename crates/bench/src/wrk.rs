@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tokio::process::Command;
 
 use crate::{
+    command,
     ratio::Ratios,
     rows::{Bar, Measured},
     stack::Served,
@@ -24,7 +25,7 @@ pub(crate) async fn against_probe(served: &Served) -> anyhow::Result<Measured> {
     let directory = tempfile::tempdir()?;
     let mut ratios = Ratios::default();
     for _ in 0..TURNS {
-        ratios.add(probe(&url, directory.path()).await? / wrk(&url, directory.path()).await?);
+        ratios.add(probe(&url).await? / wrk(&url, directory.path()).await?);
     }
     Ok(Measured::ratio(
         "latency probe ÷ wrk: mean, 1 connection",
@@ -34,33 +35,10 @@ pub(crate) async fn against_probe(served: &Served) -> anyhow::Result<Measured> {
 }
 
 /// The mean in microseconds.
-async fn probe(url: &str, directory: &Path) -> anyhow::Result<f64> {
-    let file = directory.join("probe.csv");
-    let output = Command::new("target/local/latency")
-        .args([
-            "probe",
-            url,
-            "--requests",
-            &REQUESTS.to_string(),
-            "--export-csv",
-        ])
-        .arg(&file)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("target/local/latency can't be started: run `make latency`")?;
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let mut lines = text.lines().map(|line| line.split(','));
-    let (names, values) = lines
-        .next()
-        .zip(lines.next())
-        .context("probe wrote no row")?;
-    let mean = names
-        .zip(values)
-        .find(|(name, _)| *name == "mean_ms")
-        .context("probe wrote no mean")?;
-    Ok(mean.1.parse::<f64>()? * 1e3)
+async fn probe(url: &str) -> anyhow::Result<f64> {
+    let requests = REQUESTS.to_string();
+    let mean_ms = command::number(&["probe", url, "--requests", &requests], "mean_ms").await?;
+    Ok(mean_ms * 1e3)
 }
 
 /// The mean in microseconds.
