@@ -8,6 +8,8 @@ mod queue;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use local_stack::Architecture;
+
 pub use prices::{Error as PriceError, Price, Prices};
 pub use queue::{QueueUsage, per_million_messages};
 
@@ -30,6 +32,15 @@ pub enum Processor {
     X86_64,
     /// Graviton.
     Arm64,
+}
+
+impl From<Architecture> for Processor {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::X86_64 => Self::X86_64,
+            Architecture::Arm64 => Self::Arm64,
+        }
+    }
 }
 
 impl Processor {

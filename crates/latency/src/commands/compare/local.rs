@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
 
 use load::{Failures, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::Report;
-use local_stack::{Architecture, ServedFunction, Stack};
+use local_stack::{ServedFunction, Stack};
 
 use super::{
     super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::Compare,
-    cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
+    cost::{self, Cost, FrontDoor, Prices, Usage},
     interrupt::Interrupts,
     output::Progress,
     published::{self, Published},
@@ -291,10 +291,7 @@ impl Subject<'_> {
             .ok_or_else(|| anyhow::anyhow!("no warm invocation was reported: no cost"))?;
         let usage = Usage {
             front_door: FrontDoor::HttpApi,
-            processor: match self.function.architecture {
-                Architecture::X86_64 => Processor::X86_64,
-                Architecture::Arm64 => Processor::Arm64,
-            },
+            processor: self.function.architecture.into(),
             memory_mb: self.function.memory_mb,
             billed_duration,
             api_calls: self.api_calls.clone(),
