@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use humantime::format_duration;
-use load::{Measurement, PERCENTILES};
-use local_stack::{Architecture, ServedFunction};
+use load::{Latencies, Measurement, PERCENTILES};
+use local_stack::ServedFunction;
 
 use super::Run;
 use crate::{
     cli::Calc,
-    cost::{Prices, Processor, QueueUsage, per_million_messages},
+    cost::{Prices, QueueUsage, per_million_messages},
     results::{Results, Row, Table, megabytes},
     warnings,
 };
@@ -38,10 +38,9 @@ impl Run {
         let latencies = &self.messages.queue_to_done;
         let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
         let milliseconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
-        let memory = self
-            .reports
-            .iter()
-            .map(|report| report.max_memory_used_bytes);
+        let reports = self.reports.iter();
+        let memory = reports.clone().map(|report| report.max_memory_used_bytes);
+        let init: Latencies = reports.filter_map(|report| report.init_duration).collect();
         Ok(Row::default()
             .count("done", "done", self.count.done)
             .number(
@@ -101,6 +100,8 @@ impl Run {
             )
             .count("redelivered", "redelivered", self.mapping.redelivered)
             .count("dead_letters", "in the dead-letter queue", self.dead)
+            .count("cold_starts", "cold starts", init.count())
+            .milliseconds("init_ms", "init (ms)", init.percentile(50.0))
             .number(
                 "peak_memory_mb",
                 "peak memory (MB)",
@@ -134,10 +135,7 @@ impl Run {
             messages: self.count.done,
             polling_calls: self.mapping.receive_calls + self.mapping.delete_calls,
             invocations: self.mapping.invocations,
-            processor: match worker.architecture {
-                Architecture::X86_64 => Processor::X86_64,
-                Architecture::Arm64 => Processor::Arm64,
-            },
+            processor: worker.architecture.into(),
             gigabyte_seconds: self.gigabyte_seconds(worker),
             transaction_items: self.count.done + self.count.transactions,
         };
@@ -183,6 +181,7 @@ fn notes(arguments: &Calc) -> Vec<String> {
         "queue to done: from when SQS took the message to when the worker sent the transaction that counted it, calculation \
          included; both in whole milliseconds."
             .to_owned(),
+        "init: median of the cold starts.".to_owned(),
         "GB-seconds: billed durations, init phases included, times the memory size.".to_owned(),
         "cost: a million such calculations at list prices of eu-west-2, without free tier, logs, data transfer and reads: \
          HTTP API, SQS (one call to send each message, and what the pollers called), Lambda, and two write request units \
