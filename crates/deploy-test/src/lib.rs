@@ -24,13 +24,12 @@ use crate::{
     },
     combinations::Combination,
     deployed::Deployed,
-    project::Project,
+    project::{PACKAGES, Project},
     sam::Sam,
 };
 
-/// Where the functions are built for each architecture, below the repository's root.
-const BUILT: &str = "target/lambda";
-const BUILT_FOR_ARM64: &str = "target/lambda-arm64";
+/// Where `make functions-arm64` builds.
+const PACKAGES_FOR_ARM64: &str = "target/lambda-arm64";
 
 /// Says what was done, so that a reader of the log sees what was covered.
 macro_rules! say {
@@ -61,7 +60,7 @@ pub async fn run(root: &Path) -> anyhow::Result<()> {
 async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()> {
     let understood = understood(root, combination).await?;
     let functions = &understood.functions;
-    let project = Project::copy(root, &root.join(BUILT), functions)?;
+    let project = Project::copy(root, &root.join(PACKAGES))?;
     let account = Account::open(root).await?;
     let sam = Sam::new(root, account.endpoint())?;
     let before = account.inventory().await?;
@@ -96,11 +95,11 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
 /// Deploys programs for arm64, which the emulator can't run: they are looked at.
 async fn for_arm64(root: &Path, combination: &Combination) -> anyhow::Result<()> {
     let understood = understood(root, combination).await?;
-    let packages = root.join(BUILT_FOR_ARM64);
+    let packages = root.join(PACKAGES_FOR_ARM64);
     for function in &understood.functions {
         packages::check(&packages.join(&function.name), function.architecture)?;
     }
-    let project = Project::copy(root, &packages, &understood.functions)?;
+    let project = Project::copy(root, &packages)?;
     let account = Account::open(root).await?;
     let sam = Sam::new(root, account.endpoint())?;
     sam.deploy(project.directory(), &combination.parameters)

@@ -235,9 +235,8 @@ impl<'a> Queue<'a> {
         let since = Instant::now();
         let mut bodies = Vec::new();
         while bodies.len() < count && since.elapsed() < LIMIT {
-            let received = self
-                .call("ReceiveMessage", json!({ "MaxNumberOfMessages": 10 }))
-                .await?;
+            let some = json!({ "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1 });
+            let received = self.call("ReceiveMessage", some).await?;
             for message in received["Messages"].as_array().into_iter().flatten() {
                 bodies.push(message["Body"].as_str().unwrap_or_default().to_owned());
                 let receipt = json!({ "ReceiptHandle": message["ReceiptHandle"] });
