@@ -138,6 +138,24 @@ async fn a_stack_that_fails_says_which_resource_and_why() {
     assert!(unknown.contains("AWS::No::Such"), "{unknown}");
 }
 
+#[tokio::test]
+async fn only_an_emulator_to_deploy_to_asks_who_calls() {
+    let open = Ministack::start(&program()).await.unwrap();
+    let guarded = Ministack::start_for_deployment(&program()).await.unwrap();
+    let stranger = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-west-2/sqs/aws4_request, SignedHeaders=host, Signature=none";
+    for (ministack, let_in) in [(open, true), (guarded, false)] {
+        let list = format!("{}/?Action=ListQueues", ministack.endpoint());
+        let request = Request::get(&list).header("authorization", stranger);
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        let answer = client.request(request).await.unwrap();
+        assert_eq!(answer.status().is_success(), let_in);
+        let owner = Request::get("/?Action=ListQueues");
+        let answer = ministack.request("sqs", owner, "").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+}
+
 /// A program that is not ministack, in a directory of its own.
 fn script(text: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
