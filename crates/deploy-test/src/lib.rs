@@ -39,7 +39,7 @@ pub(crate) use say;
 
 /// Runs the whole test for the repository at `root`. The first thing that is wrong ends it.
 pub async fn run(root: &Path) -> anyhow::Result<()> {
-    let root = &std::path::absolute(root)?.canonicalize()?;
+    let root = &root.canonicalize()?;
     println!("== what the emulator lacks, and what is done instead");
     let account = Account::open(root).await?;
     gaps::still_there(&account).await?;
