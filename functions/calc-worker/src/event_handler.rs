@@ -120,8 +120,9 @@ impl Batch {
         if Instant::now() + x > self.calculated_by {
             return Err(Failure::OutOfTime);
         }
+        let calculation = self.commits.begin(message);
         sleep(x).await;
-        Ok(self.commits.count(message).await?)
+        Ok(calculation.count().await?)
     }
 }
 
@@ -343,6 +344,37 @@ mod tests {
         assert_eq!(table.count().await, 500);
         let transactions = table.transactions().await;
         assert!(transactions < 20, "{transactions}");
+    }
+
+    #[tokio::test]
+    async fn records_that_finish_soon_after_each_other_are_counted_together() {
+        let table = emulated_table().await;
+        let record = |id: u64| {
+            let x = id as f64 / 100.0;
+            json!({ "messageId": id.to_string(), "body": json!({ "x": x }).to_string() })
+        };
+        let event = json!({ "Records": (0..100).map(record).collect::<Vec<_>>() });
+        assert_eq!(failed(&table, event).await, nobody());
+        assert_eq!(table.count().await, 100);
+        // One every 100 ms for a second, and some for the edges.
+        let transactions = table.transactions().await;
+        assert!(transactions <= 15, "{transactions}");
+    }
+
+    #[tokio::test]
+    async fn a_record_waits_for_no_calculation_to_be_counted() {
+        let table = emulated_table().await;
+        let mut event = batch(0..1, "0");
+        let long = batch(1..2, "2");
+        let records = event["Records"].as_array_mut().unwrap();
+        records.extend(long["Records"].as_array().unwrap().clone());
+        assert_eq!(failed(&table, event).await, nobody());
+        let mut done = Vec::new();
+        for id in 0..2 {
+            let item = table.item(&format!("message/{id}")).await.unwrap();
+            done.push(item["done_at"]);
+        }
+        assert!(done[0] + 1000 < done[1], "{done:?}");
     }
 
     #[tokio::test]
