@@ -98,6 +98,11 @@ impl Run {
                 "peak concurrency",
                 self.mapping.peak_concurrency,
             )
+            .count(
+                "transactions",
+                "transactions to count them",
+                self.count.transactions,
+            )
             .count("redelivered", "redelivered", self.mapping.redelivered)
             .count("dead_letters", "in the dead-letter queue", self.dead)
             .count("cold_starts", "cold starts", init.count())
