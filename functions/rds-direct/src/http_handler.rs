@@ -1,0 +1,21 @@
+//! `GET …/transcriptions/{id}` answers with a transcription, `GET …/transcriptions` with a random one.
+
+use std::convert::Infallible;
+
+use function_kit::deadline;
+use lambda_http::{Body, Request, RequestExt, Response};
+use transcriptions::{ConnectionSettings, connect_and_find, response, wanted};
+
+/// 200 with the transcription as JSON, or a problem.
+pub(crate) async fn handle(
+    settings: &ConnectionSettings,
+    request: Request,
+) -> Result<Response<Body>, Infallible> {
+    let wanted = match wanted(&request) {
+        Ok(wanted) => wanted,
+        Err(problem) => return Ok(problem.into()),
+    };
+    let time_left = deadline::time_left(request.lambda_context_ref());
+    let found = connect_and_find(settings, wanted, time_left).await;
+    Ok(response(found))
+}
