@@ -132,7 +132,7 @@ impl Ministack {
         }
     }
 
-    fn spawn(&self) -> Result<Process, Error> {
+    fn spawn(&self) -> Result<Companion, Error> {
         if !self.program.is_file() {
             return Err(Error::NoSuchProgram(self.program.clone()));
         }
