@@ -11,5 +11,5 @@ mod server;
 
 pub use administration::Administration;
 pub use error::Error;
-pub use program::find_program;
+pub use program::{find_program, version};
 pub use server::{MariaDb, Options};

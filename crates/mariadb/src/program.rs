@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -48,15 +49,18 @@ fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-fn is_mariadb(program: &Path) -> bool {
-    version(program).is_some_and(|version| version.contains("MariaDB"))
+/// What the server says of itself: a data directory is best used by the server that made it.
+pub fn version() -> Result<String, Error> {
+    version_of(&find_program()?).map_err(Error::io("MariaDB can't be started"))
 }
 
-/// What the server says of its version.
-pub(crate) fn version(program: &Path) -> Option<String> {
+fn is_mariadb(program: &Path) -> bool {
+    version_of(program).is_ok_and(|version| version.contains("MariaDB"))
+}
+
+fn version_of(program: &Path) -> io::Result<String> {
     let output = Command::new(program)
         .args(["--no-defaults", "--version"])
-        .output()
-        .ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

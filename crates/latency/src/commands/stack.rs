@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod};
-use local_stack::{ServedFunction, Settings, Stack};
+use local_stack::{DatabaseSettings, ServedFunction, Settings, Stack};
 
 use crate::{cli::Template, interrupt::Interrupts, output::Progress, reports::Reports};
 
@@ -23,6 +23,7 @@ pub(super) async fn with_stack<T>(
         host,
         ministack: ministack::find_program(Path::new("."))?,
         durable: false,
+        database: DatabaseSettings::default(),
     };
     let stack = interrupts
         .during(async { Ok(Stack::start(settings).await?) })
