@@ -8,11 +8,13 @@ mod iam;
 mod query;
 mod response;
 mod settings;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod transcription;
 
 pub use connection::{connect_and_find, within};
 pub use error::Error;
-pub use query::{Wanted, find};
+pub use query::{Wanted, find, find_and};
 pub use response::{response, wanted};
 pub use settings::{ConnectionSettings, SettingsError};
 pub use transcription::{SCHEMA, Transcription};

@@ -75,3 +75,101 @@ fn problem(error: &Error) -> Problem {
         Problem::internal("The transcription cannot be read.")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{http::header::ALLOW, http::header::RETRY_AFTER};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn get(path: &str) -> Request {
+        Request::default().with_raw_http_path(path)
+    }
+
+    fn status(problem: Problem) -> u16 {
+        Response::from(problem).status().as_u16()
+    }
+
+    #[test]
+    fn another_method_is_told_the_right_one() {
+        for method in [Method::POST, Method::HEAD, Method::DELETE] {
+            let mut request = get("/rds/direct/transcriptions/1");
+            *request.method_mut() = method;
+            let response = Response::from(wanted(&request).unwrap_err());
+            assert_eq!(response.status(), 405);
+            assert_eq!(response.headers()[ALLOW], "GET");
+        }
+    }
+
+    #[test]
+    fn without_an_id_any_will_do() {
+        for path in [
+            "/rds/direct/transcriptions",
+            "/transcriptions",
+            "/prod/transcriptions",
+        ] {
+            assert_eq!(wanted(&get(path)), Ok(Wanted::Random), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_positive_whole_number_is_no_id() {
+        for id in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "0x1",
+            "1 OR 1=1",
+            "1;",
+            "1/2",
+            "1%20",
+            "18446744073709551616",
+            "１",
+            "٣",
+            "1\0",
+            "NULL",
+            "transcriptions",
+        ] {
+            let path = format!("/rds/direct/transcriptions/{id}");
+            let problem = wanted(&get(&path)).unwrap_err();
+            assert_eq!(status(problem), 400, "{id}");
+        }
+        for path in ["", "/", "/1", "/rds/direct/transcriptions1"] {
+            assert_eq!(status(wanted(&get(path)).unwrap_err()), 400, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_whether_to_try_again_and_not_why() {
+        let unavailable = response(Err(Error::TimedOut));
+        assert_eq!(unavailable.status(), 503);
+        assert_eq!(unavailable.headers()[RETRY_AFTER], "1");
+        let internal = response(Err(Error::Row));
+        assert_eq!(internal.status(), 500);
+        assert_eq!(internal.headers().get(RETRY_AFTER), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_positive_whole_number_is_an_id(id in 1..=u64::MAX, zeros in 0..3_usize) {
+            let path = format!("/transcriptions/{}{id}", "0".repeat(zeros));
+            prop_assert_eq!(wanted(&get(&path)), Ok(Wanted::Id(NonZeroU64::new(id).unwrap())));
+        }
+
+        #[test]
+        fn the_statement_of_whatever_is_taken_for_an_id_is_of_a_number(id in any::<String>()) {
+            if let Ok(Wanted::Id(number)) = wanted(&get(&format!("/transcriptions/{id}"))) {
+                prop_assert_eq!(id.trim_start_matches('0'), number.to_string());
+                let statement = Wanted::Id(number).statement();
+                let end = format!(" WHERE id = {number}");
+                prop_assert!(statement.ends_with(&end));
+            }
+        }
+    }
+}

@@ -130,3 +130,73 @@ impl fmt::Debug for ConnectionSettings {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::settings;
+
+    fn variables(host: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_HOST", host.to_owned()),
+            ("DATABASE_NAME", "calls".to_owned()),
+            ("DATABASE_USER", "reader".to_owned()),
+            ("AWS_REGION", "eu-west-2".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI".to_owned()),
+        ]
+    }
+
+    #[test]
+    fn the_port_is_3306_unless_given() {
+        for (host, port) in [("proxy.example", 3306), ("proxy.example:13306", 13306)] {
+            let settings = settings(&variables(host)).unwrap();
+            assert_eq!(settings.options.ip_or_hostname(), "proxy.example");
+            assert_eq!(settings.options.tcp_port(), port);
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_told() {
+        for host in [
+            "proxy.example:",
+            "proxy.example:mysql",
+            "proxy.example:65536",
+        ] {
+            let error = settings(&variables(host)).unwrap_err();
+            assert!(matches!(error, SettingsError::Port(_)), "{host}");
+        }
+    }
+
+    #[test]
+    fn without_a_password_a_token_is_sent_over_tls() {
+        let settings = settings(&variables("proxy.example")).unwrap();
+        let options = settings.options().unwrap();
+        assert!(options.ssl_opts().is_some() && options.enable_cleartext_plugin());
+        let token = options.pass().unwrap();
+        assert!(token.starts_with("proxy.example:3306/?Action=connect&DBUser=reader&"));
+    }
+
+    #[test]
+    fn with_a_password_no_credentials_are_needed_and_nothing_is_sent_in_the_clear() {
+        let mut variables = variables("127.0.0.1");
+        variables.truncate(3);
+        variables.push(("DATABASE_PASSWORD", "open-sesame".to_owned()));
+        let settings = settings(&variables).unwrap();
+        let options = settings.options().unwrap();
+        assert_eq!(options.pass(), Some("open-sesame"));
+        assert!(!options.enable_cleartext_plugin());
+        assert!(!format!("{settings:?}").contains("open-sesame"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let all = variables("proxy.example");
+        for missing in 0..all.len() {
+            let mut variables = all.clone();
+            let (name, _) = variables.remove(missing);
+            let error = settings(&variables).unwrap_err();
+            assert!(matches!(error, SettingsError::Missing(MissingVariable(it)) if it == name));
+        }
+    }
+}

@@ -19,3 +19,19 @@ pub(crate) async fn handle(
     let found = connect_and_find(settings, wanted, time_left).await;
     Ok(response(found))
 }
+
+#[cfg(test)]
+mod tests {
+    use mariadb::Options;
+    use transcriptions::testing::{Database, assert_recorded_events_are_answered};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_recorded_event_is_answered() {
+        let database = Database::start(Options::default()).await.unwrap();
+        let settings = database.settings().unwrap();
+        assert_recorded_events_are_answered("rds-proxy", |request| handle(&settings, request))
+            .await;
+    }
+}
