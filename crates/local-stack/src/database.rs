@@ -1,7 +1,10 @@
 //! The database of a stack: a MariaDB of its own, or a server that runs already.
 
+use local_rds_proxy::RdsProxy;
 use mariadb::MariaDb;
 use mysql_async::{Opts, UrlError};
+
+use crate::{Error, template::ConnectionPool};
 
 /// Where the database comes from, if the template has one.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,8 @@ pub struct Database {
     user: String,
     password: String,
     name: String,
+    // Before the server: its connections end first.
+    proxy: Option<RdsProxy>,
     server: Option<MariaDb>,
 }
 
@@ -45,6 +50,7 @@ impl Database {
             user: server.user().to_owned(),
             password: server.password().to_owned(),
             name: server.database().to_owned(),
+            proxy: None,
             server: Some(server),
         })
     }
@@ -60,8 +66,25 @@ impl Database {
             // Without one, the functions would ask for a token of IAM, which such a server knows nothing of.
             password: part("password", options.pass())?,
             name: part("database", options.db_name())?,
+            proxy: None,
             server: None,
         })
+    }
+
+    /// Starts a proxy in front of it.
+    pub(crate) async fn start_proxy(
+        &mut self,
+        pool: &ConnectionPool,
+    ) -> Result<(), local_rds_proxy::Error> {
+        let (address, user, password) = (&*self.address, &*self.user, &*self.password);
+        let settings = local_rds_proxy::Settings {
+            max_connections_percent: pool.max_connections_percent,
+            max_idle_connections_percent: pool.max_idle_connections_percent,
+            borrow_timeout: pool.borrow_timeout,
+            ..local_rds_proxy::Settings::new(address, user, password)
+        };
+        self.proxy = Some(RdsProxy::start(settings).await?);
+        Ok(())
     }
 
     /// `HOST:PORT`
@@ -72,6 +95,11 @@ impl Database {
     /// How to connect to it: `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The stand-in for RDS Proxy in front of it, if the template has a proxy.
+    pub fn proxy(&self) -> Option<&RdsProxy> {
+        self.proxy.as_ref()
     }
 
     /// The server, if it is the stack's own.
@@ -93,10 +121,13 @@ impl Database {
         ]
     }
 
-    pub(crate) async fn stop(self) -> Result<(), mariadb::Error> {
-        match self.server {
-            Some(server) => server.stop().await,
-            None => Ok(()),
+    pub(crate) async fn stop(self) -> Result<(), Error> {
+        if let Some(proxy) = self.proxy {
+            proxy.stop().await?;
         }
+        if let Some(server) = self.server {
+            server.stop().await?;
+        }
+        Ok(())
     }
 }

@@ -52,6 +52,9 @@ pub enum Error {
     /// The database that the template has can't be had.
     #[error(transparent)]
     Database(#[from] mariadb::Error),
+    /// The stand-in for RDS Proxy that the template has can't be had.
+    #[error(transparent)]
+    DatabaseProxy(#[from] local_rds_proxy::Error),
     /// The server that is to be the template's database is not told well.
     #[error("the URL of the database is no mysql://USER:PASSWORD@HOST:PORT/DATABASE: {0}")]
     DatabaseUrl(#[from] UrlFault),

@@ -70,7 +70,10 @@ impl Stack {
         let template = sketch.evaluate(Endpoints {
             api: listeners.url(),
             database: database.as_ref().map(|it| it.address().to_owned()),
-            database_proxy: None,
+            database_proxy: database
+                .as_ref()
+                .and_then(Database::proxy)
+                .map(|proxy| proxy.address().to_string()),
         })?;
         let ministack = match settings.durable {
             true => Ministack::start_durable(&settings.ministack).await?,
@@ -275,16 +278,20 @@ async fn database(
     if !needed.database {
         return Ok((None, String::new()));
     }
-    if let Some(url) = settings.url {
-        return Ok((Some(Database::at(&url)?), String::new()));
+    let mut database = match settings.url {
+        Some(url) => Database::at(&url)?,
+        None => match Database::start(settings.server).await {
+            Ok(database) => database,
+            Err(missing @ mariadb::Error::NotInstalled) if !settings.required => {
+                return Ok((None, missing.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    if let Some(pool) = &needed.proxy {
+        database.start_proxy(pool).await?;
     }
-    match Database::start(settings.server).await {
-        Ok(database) => Ok((Some(database), String::new())),
-        Err(missing @ mariadb::Error::NotInstalled) if !settings.required => {
-            Ok((None, missing.to_string()))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok((Some(database), String::new()))
 }
 
 /// The doors of these functions and queues, the queues being at this endpoint.

@@ -27,7 +27,7 @@ use serde_json::json;
 pub use self::function::{Architecture, ServedFunction};
 pub(crate) use self::{
     api::QueueRoute,
-    databases::Databases,
+    databases::{ConnectionPool, Databases},
     intrinsics::{Endpoints, STACK_NAME},
 };
 use self::{

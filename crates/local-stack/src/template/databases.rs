@@ -23,14 +23,16 @@ pub(crate) struct Databases {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionPool {
     pub(crate) max_connections_percent: u32,
+    pub(crate) max_idle_connections_percent: u32,
     pub(crate) borrow_timeout: Duration,
 }
 
 impl Default for ConnectionPool {
-    /// RDS Proxy's own (RDS user guide, "RDS Proxy connection considerations"), for MySQL.
+    /// RDS Proxy's own (CloudFormation, "AWS::RDS::DBProxyTargetGroup ConnectionPoolConfigurationInfoFormat"), for MySQL.
     fn default() -> Self {
         Self {
             max_connections_percent: 100,
+            max_idle_connections_percent: 50,
             borrow_timeout: Duration::from_secs(120),
         }
     }
@@ -61,10 +63,14 @@ pub(crate) fn read(root: &Node, scope: &Scope) -> Result<Databases, Fault> {
 fn connection_pool(node: &Node, scope: &Scope) -> Result<ConnectionPool, Fault> {
     let properties = Properties { node, scope };
     let default = ConnectionPool::default();
+    let max_connections_percent = properties
+        .whole("MaxConnectionsPercent", 1..=100)?
+        .unwrap_or(default.max_connections_percent);
     Ok(ConnectionPool {
-        max_connections_percent: properties
-            .whole("MaxConnectionsPercent", 1..=100)?
-            .unwrap_or(default.max_connections_percent),
+        max_connections_percent,
+        max_idle_connections_percent: properties
+            .whole("MaxIdleConnectionsPercent", 0..=100)?
+            .unwrap_or(max_connections_percent / 2),
         borrow_timeout: properties
             .whole("ConnectionBorrowTimeout", 0..=300)?
             .map_or(default.borrow_timeout, |seconds| {
@@ -116,6 +122,7 @@ Resources:
             database: true,
             proxy: Some(ConnectionPool {
                 max_connections_percent: 90,
+                max_idle_connections_percent: 45,
                 borrow_timeout: Duration::from_secs(5),
             }),
         };
