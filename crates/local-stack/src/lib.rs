@@ -16,4 +16,4 @@ pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
 pub use meter::ApiCall;
 pub use stack::{Metered, Settings, SkippedFunction, Stack};
-pub use template::{Architecture, ServedFunction, conditions, to_json};
+pub use template::{Architecture, ServedFunction, conditions, has_database, to_json};

@@ -264,6 +264,11 @@ pub fn conditions(
         .map_err(|fault| error(template, fault))
 }
 
+/// Whether a template has a database. `given` are values for its parameters, as in [`Settings`](crate::Settings).
+pub fn has_database(template: &Path, given: &BTreeMap<String, String>) -> Result<bool, Error> {
+    Ok(Sketch::read(template, given)?.databases()?.database)
+}
+
 fn parse(template: &Path) -> Result<Node, Error> {
     let text = std::fs::read_to_string(template).map_err(|cause| Error::Unreadable {
         template: template.to_owned(),

@@ -133,6 +133,11 @@ impl MariaDb {
         DATABASE
     }
 
+    /// The most connections of users at a time.
+    pub fn max_connections(&self) -> u32 {
+        self.options.max_connections
+    }
+
     /// How to connect as the user: `mysql://USER:PASSWORD@127.0.0.1:PORT/DATABASE`.
     pub fn url(&self) -> String {
         let (password, address) = (self.password(), self.address());
