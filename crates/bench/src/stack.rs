@@ -8,7 +8,7 @@ use load::{
     Connection, Failure, Latencies, Measurement, Target, Work, closed_loop, on_its_own_thread,
 };
 use local_lambda::{HostSettings, Report};
-use local_stack::{Settings, Stack};
+use local_stack::{DatabaseSettings, Settings, Stack};
 
 use crate::{
     ratio::Ratios,
@@ -40,6 +40,7 @@ impl Served {
             },
             ministack: ministack::find_program(Path::new("."))?,
             durable: false,
+            database: DatabaseSettings::default(),
         };
         let stack = Stack::start(settings).await?;
         Ok(Self {

@@ -14,7 +14,7 @@ mod sam;
 use std::{collections::BTreeMap, path::Path};
 
 use local_lambda::HostSettings;
-use local_stack::{Settings, Stack};
+use local_stack::{DatabaseSettings, Settings, Stack};
 
 use crate::{
     account::Account,
@@ -119,6 +119,7 @@ async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Un
         host: HostSettings::default(),
         ministack: ministack::find_program(root)?,
         durable: false,
+        database: DatabaseSettings::default(),
     })
     .await?;
     let understood = Understood::of(&stack).await;

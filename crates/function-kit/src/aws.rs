@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+pub use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -46,13 +47,7 @@ pub fn config_from<F>(variable: F) -> Result<SdkConfig, MissingVariable>
 where
     F: Fn(&'static str) -> Result<String, MissingVariable>,
 {
-    let credentials = Credentials::new(
-        variable("AWS_ACCESS_KEY_ID")?,
-        variable("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN").ok(),
-        None,
-        "Lambda",
-    );
+    let credentials = credentials_from(&variable)?;
     let endpoint = variable("AWS_ENDPOINT_URL").ok();
 
     let mut config = SdkConfig::builder()
@@ -77,6 +72,24 @@ where
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config.set_endpoint_url(endpoint);
     Ok(config.build())
+}
+
+/// The function's credentials alone, for what is signed without a client.
+///
+/// # Errors
+///
+/// When `variable` has no `AWS_ACCESS_KEY_ID` or `AWS_SECRET_ACCESS_KEY`.
+pub fn credentials_from<F>(variable: F) -> Result<Credentials, MissingVariable>
+where
+    F: Fn(&'static str) -> Result<String, MissingVariable>,
+{
+    Ok(Credentials::new(
+        variable("AWS_ACCESS_KEY_ID")?,
+        variable("AWS_SECRET_ACCESS_KEY")?,
+        variable("AWS_SESSION_TOKEN").ok(),
+        None,
+        "Lambda",
+    ))
 }
 
 fn http_client(endpoint: Option<&str>) -> SharedHttpClient {

@@ -20,6 +20,24 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// 400: the caller asked for what cannot be.
+    pub fn bad_request(detail: &'static str) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            detail,
+            header: None,
+        }
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: &'static str) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            detail,
+            header: None,
+        }
+    }
+
     /// 405: the caller used a method other than `allow`, a comma-separated list.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         Self {

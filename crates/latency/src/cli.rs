@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, builder::ValueParser};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 
 use crate::{BadInput, export::Exports};
 
@@ -30,6 +30,8 @@ pub enum Command {
     Compare(Compare),
     /// Calculations through the queue: posted, done by calc-worker, counted
     Calc(Calc),
+    /// Fill a table of a database with what the functions read
+    Seed(Seed),
 }
 
 /// What to serve.
@@ -41,6 +43,20 @@ pub struct Template {
     /// A value for a parameter of the template; may be given again for another
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub parameters: Vec<(String, String)>,
+    /// Where the template's database comes from.
+    #[command(flatten)]
+    pub database: Database,
+}
+
+/// Where the template's database comes from, if it has one.
+#[derive(Args, Debug)]
+pub struct Database {
+    /// How many transcriptions a database of our own has [default: 1000000 if they are in .cache/, otherwise 100000]
+    #[arg(long, value_name = "N", conflicts_with = "database_url")]
+    pub rows: Option<u64>,
+    /// A server that runs already, in place of one of our own: mysql://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
 }
 
 /// What `latency up` is given.
@@ -94,21 +110,28 @@ pub struct FromLambda {
 
 /// What `latency burst` is given.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("subject").required(true).args(["url", "functions"]))]
 pub struct Burst {
     /// The http:// or https:// URL to call
-    pub url: String,
-    /// How many connections, each with one request at a time
-    #[arg(short, long, value_name = "N")]
-    pub connections: NonZeroU64,
+    pub url: Option<String>,
+    /// Serve the template and call this function of it; may be given again for another
+    #[arg(long = "function", value_name = "NAME")]
+    pub functions: Vec<String>,
+    /// How many connections, each with one request at a time; for functions, several numbers with commas between them
+    #[arg(short, long, value_name = "N", required = true, value_delimiter = ',')]
+    pub connections: Vec<NonZeroU64>,
     /// How many requests in each run, all connections together
     #[arg(short, long, value_name = "M")]
     pub amount: NonZeroU64,
-    /// How long to call before the first run; its answers are not counted
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration())]
-    pub warm_up: Duration,
+    /// How long to call before the first run; its answers are not counted [default: 30s for a URL, 5s for a function]
+    #[arg(long, value_name = "TIME", value_parser = duration())]
+    pub warm_up: Option<Duration>,
     /// How many runs; the best is told
     #[arg(long, value_name = "RUNS", default_value = "2")]
     pub runs: NonZeroU64,
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,
@@ -199,6 +222,27 @@ pub struct Calc {
     pub common: Common,
 }
 
+/// What `latency seed` is given.
+#[derive(Args, Debug)]
+pub struct Seed {
+    /// The table, which is made if it is missing. Rows that are there stay as they are
+    #[arg(value_enum)]
+    pub table: Table,
+    /// How many rows
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    pub rows: u64,
+    /// The server: mysql://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub database: String,
+}
+
+/// A table that can be filled.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Table {
+    /// What rds-direct, rds-pooled and rds-proxy read
+    Transcriptions,
+}
+
 /// What every measuring command is given.
 #[derive(Args, Debug)]
 pub struct Common {
@@ -270,14 +314,21 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_warmed_up_for_thirty_seconds_and_run_twice() {
-        let cli = parse("latency burst http://127.0.0.1/ --connections 4 --amount 10".split(' '))
-            .unwrap();
-        let Command::Burst(burst) = cli.command else {
-            panic!("{cli:?}")
+    fn a_burst_is_for_a_url_or_for_functions() {
+        let burst = |line: &str| match parse(line.split(' ')).unwrap().command {
+            Command::Burst(burst) => burst,
+            other => panic!("{other:?}"),
         };
-        assert_eq!(burst.warm_up, Duration::from_secs(30));
-        assert_eq!(burst.runs.get(), 2);
+        let url = burst("latency burst http://127.0.0.1/ --connections 4 --amount 10");
+        assert_eq!(url.runs.get(), 2);
+        assert!(url.functions.is_empty());
+        let sweep = burst("latency burst --function a --function b -c 10,50 -a 10");
+        assert_eq!(sweep.functions, ["a", "b"]);
+        assert_eq!(sweep.connections.len(), 2);
+        let both = error("latency burst http://127.0.0.1/ --function a -c 1 -a 1");
+        assert!(both.contains("cannot be used with"), "{both}");
+        let neither = error("latency burst -c 1 -a 1");
+        assert!(neither.contains("<URL|--function <NAME>>"), "{neither}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod cli;
 pub mod commands;
 pub mod cost;
+pub mod database;
 pub mod export;
 pub mod interrupt;
 pub mod output;

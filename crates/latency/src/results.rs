@@ -233,6 +233,15 @@ impl Row {
         )
     }
 
+    /// The same columns, with nothing measured. What is then added to a column that is there takes its place.
+    #[must_use]
+    pub fn without_values(mut self) -> Self {
+        for (_, value) in &mut self.0 {
+            *value = Value::Missing;
+        }
+        self
+    }
+
     fn with(
         mut self,
         key: &'static str,
@@ -240,6 +249,10 @@ impl Row {
         decimals: usize,
         value: Value,
     ) -> Self {
+        if let Some((_, there)) = self.0.iter_mut().find(|(column, _)| column.key == key) {
+            *there = value;
+            return self;
+        }
         let column = Column {
             key,
             heading,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::UrlFault;
+
 /// Why a stack can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,6 +49,15 @@ pub enum Error {
     /// The emulator is missing, ended, or could not make a resource.
     #[error(transparent)]
     Ministack(#[from] ministack::Error),
+    /// The database that the template has can't be had.
+    #[error(transparent)]
+    Database(#[from] mariadb::Error),
+    /// The stand-in for RDS Proxy that the template has can't be had.
+    #[error(transparent)]
+    DatabaseProxy(#[from] local_rds_proxy::Error),
+    /// The server that is to be the template's database is not told well.
+    #[error("the URL of the database is no mysql://USER:PASSWORD@HOST:PORT/DATABASE: {0}")]
+    DatabaseUrl(#[from] UrlFault),
     /// The functions can't be hosted.
     #[error(transparent)]
     Host(#[from] local_lambda::Error),

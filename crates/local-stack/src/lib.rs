@@ -1,9 +1,10 @@
 //! `template.yaml` run locally.
 //!
 //! [`Stack::start`] reads the SAM template that is deployed, starts the emulator, has its CloudFormation make the tables,
-//! buckets and queues with the template's own properties, and serves the functions, over HTTP and from their queues, with
+//! buckets and queues with the template's own properties, starts a MariaDB for its databases, and serves the functions, over HTTP and from their queues, with
 //! [`local_lambda`].
 
+mod database;
 mod error;
 mod meter;
 mod runtime;
@@ -11,7 +12,8 @@ mod service;
 mod stack;
 mod template;
 
+pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
 pub use meter::ApiCall;
-pub use stack::{Metered, Settings, Stack};
-pub use template::{Architecture, ServedFunction, conditions, to_json};
+pub use stack::{Metered, Settings, SkippedFunction, Stack};
+pub use template::{Architecture, ServedFunction, conditions, has_database, to_json};

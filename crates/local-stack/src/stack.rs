@@ -9,10 +9,10 @@ use local_lambda::{
 use ministack::{Ministack, REGION};
 
 use crate::{
-    ApiCall, Error, ServedFunction,
+    ApiCall, Database, DatabaseSettings, Error, ServedFunction,
     meter::Meter,
     service::{Listeners, Service},
-    template::{QueueRoute, Resolved, STACK_NAME, Template},
+    template::{Databases, Endpoints, QueueRoute, Resolved, STACK_NAME, Sketch},
 };
 
 /// What to run, and how.
@@ -30,6 +30,17 @@ pub struct Settings {
     pub ministack: PathBuf,
     /// Whether the emulator keeps its state over a pause, at a price: see [`Ministack::start_durable`].
     pub durable: bool,
+    /// Where its database comes from, if the template has one.
+    pub database: DatabaseSettings,
+}
+
+/// A function that is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedFunction {
+    /// Its local name.
+    pub name: String,
+    /// Why it is not served, in one line.
+    pub reason: String,
 }
 
 /// A running stack.
@@ -41,7 +52,9 @@ pub struct Stack {
     mappings: Vec<EventSourceMapping>,
     service: Service,
     ministack: Ministack,
+    database: Option<Database>,
     served: Vec<ServedFunction>,
+    skipped: Vec<SkippedFunction>,
     functions: Vec<Function>,
     queue_routes: Vec<QueueRoute>,
     outputs: BTreeMap<String, String>,
@@ -52,7 +65,16 @@ impl Stack {
     /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let listeners = Listeners::bind(settings.port).await?;
-        let template = Template::load(&settings.template, &settings.parameters, &listeners.url())?;
+        let sketch = Sketch::read(&settings.template, &settings.parameters)?;
+        let (database, no_database) = database(&sketch.databases()?, settings.database).await?;
+        let template = sketch.evaluate(Endpoints {
+            api: listeners.url(),
+            database: database.as_ref().map(|it| it.address().to_owned()),
+            database_proxy: database
+                .as_ref()
+                .and_then(Database::proxy)
+                .map(|proxy| proxy.address().to_string()),
+        })?;
         let ministack = match settings.durable {
             true => Ministack::start_durable(&settings.ministack).await?,
             false => Ministack::start(&settings.ministack).await?,
@@ -61,13 +83,20 @@ impl Stack {
             Some(resources) => ministack.deploy(STACK_NAME, &resources).await?,
             None => BTreeMap::new(),
         };
+        let mut access = ministack::variables(ministack.endpoint()).to_vec();
+        access.extend(database.iter().flat_map(Database::variables));
         let Resolved {
             served,
+            without_database,
             functions,
             queue_routes,
             event_sources,
             outputs,
-        } = template.resolve(&outputs, &ministack::variables(ministack.endpoint()))?;
+        } = template.resolve(&outputs, &access)?;
+        let skipped = without_database.into_iter().map(|name| SkippedFunction {
+            name,
+            reason: no_database.clone(),
+        });
         let host = Host::new(functions.clone(), settings.host.clone())?;
         let doors = doors(&served, &queue_routes, ministack.endpoint());
         let service = Service::open(listeners, host.clone(), doors).await?;
@@ -81,7 +110,9 @@ impl Stack {
             mappings,
             service,
             ministack,
+            database,
             served,
+            skipped: skipped.collect(),
             functions,
             queue_routes,
             outputs,
@@ -97,6 +128,11 @@ impl Stack {
     /// The functions, in the template's order.
     pub fn functions(&self) -> &[ServedFunction] {
         &self.served
+    }
+
+    /// The functions of the template that are not served, in the template's order.
+    pub fn skipped(&self) -> &[SkippedFunction] {
+        &self.skipped
     }
 
     /// The routes of the HTTP API.
@@ -146,6 +182,16 @@ impl Stack {
         &mut self.ministack
     }
 
+    /// The database, if the template has one and it could be had.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// The database, to kill and restart its server.
+    pub fn database_mut(&mut self) -> Option<&mut Database> {
+        self.database.as_mut()
+    }
+
     /// The same functions once more, on a port of their own, with their calls to the emulator counted, and those of the
     /// HTTP API. No reports are made of them: counting takes time.
     ///
@@ -179,13 +225,16 @@ impl Stack {
         })
     }
 
-    /// Ends everything: first the polling of queues, then the doors, then the environments, then the emulator.
+    /// Ends everything: first the polling of queues, then the doors, then the environments, then the backends.
     pub async fn stop(self) -> Result<(), Error> {
         for mapping in self.mappings {
             mapping.stop().await;
         }
         self.service.close().await?;
         self.ministack.stop().await?;
+        if let Some(database) = self.database {
+            database.stop().await?;
+        }
         Ok(())
     }
 }
@@ -219,6 +268,30 @@ impl Metered {
         drop(self.redirections);
         self.service.close().await
     }
+}
+
+/// The database that is needed, or why it can't be had.
+async fn database(
+    needed: &Databases,
+    settings: DatabaseSettings,
+) -> Result<(Option<Database>, String), Error> {
+    if !needed.database {
+        return Ok((None, String::new()));
+    }
+    let mut database = match settings.url {
+        Some(url) => Database::at(&url)?,
+        None => match Database::start(settings.server).await {
+            Ok(database) => database,
+            Err(missing @ mariadb::Error::NotInstalled) if !settings.required => {
+                return Ok((None, missing.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    if let Some(pool) = &needed.proxy {
+        database.start_proxy(pool).await?;
+    }
+    Ok((Some(database), String::new()))
 }
 
 /// The doors of these functions and queues, the queues being at this endpoint.

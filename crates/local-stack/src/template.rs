@@ -2,6 +2,7 @@
 
 mod api;
 mod conditions;
+mod databases;
 mod deferred;
 mod events;
 mod function;
@@ -24,7 +25,11 @@ use local_lambda::{Function, SqsEventSource};
 use serde_json::json;
 
 pub use self::function::{Architecture, ServedFunction};
-pub(crate) use self::{api::QueueRoute, intrinsics::STACK_NAME};
+pub(crate) use self::{
+    api::QueueRoute,
+    databases::{ConnectionPool, Databases},
+    intrinsics::{Endpoints, STACK_NAME},
+};
 use self::{
     deferred::Deferred,
     function::Definition,
@@ -39,6 +44,8 @@ use crate::Error;
 pub(crate) struct Resolved {
     /// In the template's order.
     pub(crate) served: Vec<ServedFunction>,
+    /// The local names of those that need a database and have none.
+    pub(crate) without_database: Vec<String>,
     /// The same, as a host takes them.
     pub(crate) functions: Vec<Function>,
     /// The HTTP API's routes that lead to queues.
@@ -49,25 +56,30 @@ pub(crate) struct Resolved {
     pub(crate) outputs: BTreeMap<String, String>,
 }
 
+/// A template that was read, with what its resources are, as parameters and conditions have it.
+#[derive(Debug)]
+pub(crate) struct Sketch {
+    path: PathBuf,
+    root: Node,
+    scope: Scope,
+}
+
 /// A template, evaluated but for what only the emulator knows.
 #[derive(Debug)]
 pub(crate) struct Template {
     path: PathBuf,
     /// In the template's order.
     definitions: Vec<Definition>,
+    without_database: Vec<String>,
     queue_routes: Vec<QueueRoute<Deferred>>,
     outputs: Vec<(String, Deferred)>,
     /// The resources that the emulator makes, as CloudFormation wants them.
     state: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Template {
-    /// Reads a template. `given` are values for its parameters, `api_endpoint` is where its HTTP API is served.
-    pub(crate) fn load(
-        path: &Path,
-        given: &BTreeMap<String, String>,
-        api_endpoint: &str,
-    ) -> Result<Self, Error> {
+impl Sketch {
+    /// Reads a template. `given` are values for its parameters.
+    pub(crate) fn read(path: &Path, given: &BTreeMap<String, String>) -> Result<Self, Error> {
         let root = parse(path)?;
         let parameters = root.get("Parameters").map_or(&[][..], Node::entries);
         let is_parameter = |name: &String| parameters.iter().any(|(known, _)| known == name);
@@ -78,54 +90,83 @@ impl Template {
                 known: parameters.iter().map(|(name, _)| name.clone()).collect(),
             });
         }
-        Self::evaluate(path, &root, given, api_endpoint).map_err(|fault| error(path, fault))
+        match sketched(&root, given) {
+            Ok(scope) => Ok(Self {
+                path: path.to_owned(),
+                root,
+                scope,
+            }),
+            Err(fault) => Err(error(path, fault)),
+        }
     }
 
-    fn evaluate(
-        path: &Path,
-        root: &Node,
-        given: &BTreeMap<String, String>,
-        api_endpoint: &str,
-    ) -> Result<Self, Fault> {
-        if let Some(transform) = root.get("Transform")
-            && transform.as_str() != Some("AWS::Serverless-2016-10-31")
-        {
-            return Err(transform
-                .fault("only the transform AWS::Serverless-2016-10-31 is supported locally"));
-        }
-        let mut scope = Scope {
-            parameters: parameters::values(root.get("Parameters"), given)?,
-            api_endpoint: api_endpoint.to_owned(),
-            ..Scope::default()
-        };
-        scope.conditions = conditions::values(root.get("Conditions"), &scope)?;
-        let resources = resources::read(root)?;
-        scope.resources = locals(&resources, &scope)?;
+    /// The databases that the template has.
+    pub(crate) fn databases(&self) -> Result<Databases, Error> {
+        databases::read(&self.root, &self.scope).map_err(|fault| error(&self.path, fault))
+    }
 
+    /// Evaluates everything, the resources that are served being there.
+    pub(crate) fn evaluate(self, endpoints: Endpoints) -> Result<Template, Error> {
+        let Self {
+            path,
+            root,
+            mut scope,
+        } = self;
+        scope.endpoints = endpoints;
+        Template::evaluate(&path, &root, &scope).map_err(|fault| error(&path, fault))
+    }
+}
+
+/// What names stand for, but for where things are served.
+fn sketched(root: &Node, given: &BTreeMap<String, String>) -> Result<Scope, Fault> {
+    if let Some(transform) = root.get("Transform")
+        && transform.as_str() != Some("AWS::Serverless-2016-10-31")
+    {
+        return Err(
+            transform.fault("only the transform AWS::Serverless-2016-10-31 is supported locally")
+        );
+    }
+    let mut scope = Scope {
+        parameters: parameters::values(root.get("Parameters"), given)?,
+        ..Scope::default()
+    };
+    scope.conditions = conditions::values(root.get("Conditions"), &scope)?;
+    scope.resources = locals(&resources::read(root)?, &scope)?;
+    Ok(scope)
+}
+
+impl Template {
+    fn evaluate(path: &Path, root: &Node, scope: &Scope) -> Result<Self, Fault> {
         let directory = path.parent().unwrap_or(Path::new(""));
         let mut definitions = Vec::new();
+        let mut without_database = Vec::new();
         let mut queue_routes = Vec::new();
         let mut state = serde_json::Map::new();
-        for resource in resources {
+        for resource in resources::read(root)? {
             match scope.resources.get(resource.id) {
                 Some(Local::Function(name)) => {
-                    definitions.push(Definition::read(&resource, name, &scope, directory)?);
+                    match Definition::read(&resource, name, scope, directory) {
+                        Ok(definition) => definitions.push(definition),
+                        Err(fault) if fault.is_no_database => without_database.push(name.clone()),
+                        Err(fault) => return Err(fault),
+                    }
                 }
-                Some(Local::HttpApi) => queue_routes.extend(api::routes(&resource, &scope)?),
+                Some(Local::HttpApi) => queue_routes.extend(api::routes(&resource, scope)?),
                 Some(Local::State) => {
-                    state.insert(resource.id.to_owned(), resource.to_cloudformation(&scope)?);
+                    state.insert(resource.id.to_owned(), resource.to_cloudformation(scope)?);
                 }
                 _ => {}
             }
         }
-        if definitions.is_empty() {
+        if definitions.is_empty() && without_database.is_empty() {
             return Err(root.fault("the template has no AWS::Serverless::Function"));
         }
         Ok(Self {
             path: path.to_owned(),
             definitions,
+            without_database,
             queue_routes,
-            outputs: outputs::values(root.get("Outputs"), &scope),
+            outputs: outputs::values(root.get("Outputs"), scope),
             state,
         })
     }
@@ -154,7 +195,7 @@ impl Template {
 
     /// With what the emulator's CloudFormation put out.
     ///
-    /// `access` are the variables that lead to the emulator: they count more than the template's.
+    /// `access` are the variables that lead to local backends: they count more than the template's.
     pub(crate) fn resolve(
         self,
         outputs: &BTreeMap<String, String>,
@@ -172,6 +213,7 @@ impl Template {
     ) -> Result<Resolved, Fault> {
         let mut resolved = Resolved {
             served: Vec::new(),
+            without_database: self.without_database,
             functions: Vec::new(),
             queue_routes: Vec::new(),
             event_sources: Vec::new(),
@@ -220,6 +262,11 @@ pub fn conditions(
             conditions::values(root.get("Conditions"), &scope)
         })
         .map_err(|fault| error(template, fault))
+}
+
+/// Whether a template has a database. `given` are values for its parameters, as in [`Settings`](crate::Settings).
+pub fn has_database(template: &Path, given: &BTreeMap<String, String>) -> Result<bool, Error> {
+    Ok(Sketch::read(template, given)?.databases()?.database)
 }
 
 fn parse(template: &Path) -> Result<Node, Error> {
@@ -280,7 +327,15 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let template = directory.path().join("template.yaml");
-        Template::load(&template, &given.collect(), "http://127.0.0.1:9000")
+        Sketch::read(&template, &given.collect())?.evaluate(endpoints())
+    }
+
+    fn endpoints() -> Endpoints {
+        Endpoints {
+            api: "http://127.0.0.1:9000".to_owned(),
+            database: Some("127.0.0.1:3306".to_owned()),
+            database_proxy: Some("127.0.0.1:3307".to_owned()),
+        }
     }
 
     /// The error's text, from the template's name on.
@@ -516,6 +571,32 @@ Resources:
     }
 
     #[test]
+    fn a_function_whose_database_is_not_there_is_left_out() {
+        let text = SMALL.replace("!Ref Table", "!GetAtt Database.Endpoint.Address")
+            + "
+  Database: {Type: AWS::RDS::DBCluster}
+  Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: target/lambda/two}}
+";
+        let directory = directory(&text, &["one", "two"]);
+        let names = |endpoints| {
+            let path = directory.path().join("template.yaml");
+            let sketch = Sketch::read(&path, &BTreeMap::new()).unwrap();
+            assert!(sketch.databases().unwrap().database);
+            let template = sketch.evaluate(endpoints).unwrap();
+            let served = template.definitions.into_iter();
+            let served: Vec<_> = served.map(|definition| definition.served.name).collect();
+            (served, template.without_database)
+        };
+        let both = vec!["one".to_owned(), "two".to_owned()];
+        assert_eq!(names(endpoints()), (both, vec![]));
+        let none = Endpoints::default();
+        assert_eq!(
+            names(none),
+            (vec!["two".to_owned()], vec!["one".to_owned()])
+        );
+    }
+
+    #[test]
     fn what_only_a_deployment_needs_is_not_looked_at() {
         let deployed = SMALL.replace(
             "      CodeUri: target/lambda/one/\n",
@@ -559,7 +640,7 @@ Resources:
 
     #[test]
     fn a_missing_template_is_named() {
-        let error = Template::load(Path::new("/nowhere/template.yaml"), &BTreeMap::new(), "");
+        let error = Sketch::read(Path::new("/nowhere/template.yaml"), &BTreeMap::new());
         assert_eq!(
             error.unwrap_err().to_string(),
             "/nowhere/template.yaml can't be read: No such file or directory (os error 2)"

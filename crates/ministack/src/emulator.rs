@@ -3,17 +3,17 @@
 use std::{
     fs::File,
     io::ErrorKind,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use companion::{Companion, Signal, free_port, is_taken, last_line};
 use http::Request;
 use http_body_util::Full;
 use tempfile::TempDir;
 
-use crate::{ACCOUNT_ID, Error, REGION, endpoint::send, process::Process};
+use crate::{ACCOUNT_ID, Error, REGION, endpoint::send};
 
 /// How long it may take to start or stop: two seconds are usual, a busy machine needs more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const PORTS: usize = 5;
 #[derive(Debug)]
 pub struct Ministack {
     // Before the directory, so that it is gone when the directory goes.
-    process: Option<Process>,
+    process: Option<Companion>,
     directory: TempDir,
     program: PathBuf,
     port: u16,
@@ -83,7 +83,7 @@ impl Ministack {
             };
             match ministack.resume().await {
                 Ok(()) => return Ok(ministack),
-                Err(Error::Ended { .. }) if attempt < PORTS && bind(port).is_err() => attempt += 1,
+                Err(Error::Ended { .. }) if attempt < PORTS && is_taken(port) => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -100,7 +100,7 @@ impl Ministack {
             return Ok(());
         };
         process
-            .ask_to_stop()
+            .signal(Signal::Terminate)
             .map_err(Error::io("ministack can't be asked to stop"))?;
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
@@ -132,7 +132,7 @@ impl Ministack {
         }
     }
 
-    fn spawn(&self) -> Result<Process, Error> {
+    fn spawn(&self) -> Result<Companion, Error> {
         if !self.program.is_file() {
             return Err(Error::NoSuchProgram(self.program.clone()));
         }
@@ -141,8 +141,14 @@ impl Ministack {
             .append(true)
             .open(self.log())
             .map_err(Error::io("ministack's log can't be opened"))?;
-        Process::start(&self.program, self.directory.path(), self.variables(), log)
-            .map_err(Error::io("ministack can't be started"))
+        Companion::start(
+            &self.program,
+            &[],
+            self.directory.path(),
+            self.variables(),
+            log,
+        )
+        .map_err(Error::io("ministack can't be started"))
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
@@ -186,7 +192,7 @@ impl Ministack {
         self.directory.path().display().to_string()
     }
 
-    async fn until_healthy(&self, process: &mut Process) -> Result<(), Error> {
+    async fn until_healthy(&self, process: &mut Companion) -> Result<(), Error> {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             if let Some(status) = ended(process)? {
@@ -229,27 +235,12 @@ impl Ministack {
     }
 
     fn last_log_line(&self) -> String {
-        let log = std::fs::read(self.log()).unwrap_or_default();
-        String::from_utf8_lossy(&log)
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty())
-            .unwrap_or("its log is empty")
-            .to_owned()
+        last_line(&self.log(), |_| true).unwrap_or_else(|| "its log is empty".to_owned())
     }
 }
 
-fn ended(process: &mut Process) -> Result<Option<std::process::ExitStatus>, Error> {
+fn ended(process: &mut Companion) -> Result<Option<std::process::ExitStatus>, Error> {
     process
         .ended()
         .map_err(Error::io("ministack can't be waited for"))
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(bind(0)?.local_addr()?.port())
-}
-
-fn bind(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }

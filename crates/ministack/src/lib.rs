@@ -7,7 +7,6 @@ mod cloudformation;
 mod emulator;
 mod endpoint;
 mod error;
-mod process;
 mod program;
 
 pub use emulator::Ministack;

@@ -7,11 +7,10 @@ use load::{Failures, Latencies};
 use local_stack::Stack;
 
 use super::{
-    stack::{ColdStarts, path, with_reports},
+    stack::{ColdStarts, called, with_reports},
     target,
 };
 use crate::{
-    BadInput,
     cli::Cold,
     interrupt::Interrupts,
     output::Progress,
@@ -29,22 +28,7 @@ pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow
 
 async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyhow::Result<Results> {
     let name = &arguments.function;
-    let functions = stack.functions();
-    let function = functions
-        .iter()
-        .find(|function| function.name == *name)
-        .ok_or_else(|| {
-            let names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
-            BadInput(format!(
-                "the template has no function '{name}', but {}",
-                names.join(", ")
-            ))
-        })?;
-    let path = path(function).ok_or_else(|| {
-        BadInput(format!(
-            "function '{name}' has no GET route without parameters"
-        ))
-    })?;
+    let (function, path) = called(stack, name)?;
     let url = format!("{}{path}", stack.url());
     let target = target(&url, arguments.common.timeout).await?;
     let package = zipped_bytes(&function.directory)

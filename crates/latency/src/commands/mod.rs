@@ -6,6 +6,7 @@ mod cold;
 mod compare;
 mod from_lambda;
 mod probe;
+mod seed;
 mod stack;
 mod up;
 
@@ -36,7 +37,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Burst(arguments) => {
-            let results = interrupts.during(burst::run(arguments));
+            let results = burst::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Cold(arguments) => {
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let results = calc::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
+        Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,
     }
 }
 

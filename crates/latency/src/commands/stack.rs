@@ -6,7 +6,14 @@ use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod};
 use local_stack::{ServedFunction, Settings, Stack};
 
-use crate::{cli::Template, interrupt::Interrupts, output::Progress, reports::Reports};
+use crate::{
+    BadInput,
+    cli::Template,
+    database,
+    interrupt::Interrupts,
+    output::{self, Progress},
+    reports::Reports,
+};
 
 /// Starts the template's stack, uses it, and stops it however that went.
 pub(super) async fn with_stack<T>(
@@ -16,6 +23,7 @@ pub(super) async fn with_stack<T>(
     interrupts: &mut Interrupts,
     use_it: impl AsyncFnOnce(&Stack) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    let database = interrupts.during(database::settings(template)).await?;
     let settings = Settings {
         template: template.template.clone(),
         parameters: template.parameters.iter().cloned().collect(),
@@ -23,10 +31,12 @@ pub(super) async fn with_stack<T>(
         host,
         ministack: ministack::find_program(Path::new("."))?,
         durable: false,
+        database,
     };
     let stack = interrupts
         .during(async { Ok(Stack::start(settings).await?) })
         .await?;
+    output::skipped(stack.skipped());
     let used = interrupts.during(use_it(&stack)).await;
     let stopped = stack.stop().await;
     // What went wrong first tells more.
@@ -63,6 +73,40 @@ pub(super) fn path(function: &ServedFunction) -> Option<&str> {
     };
     let route = function.routes.iter().find(callable)?;
     Some(&route.path)
+}
+
+/// The function of this name, and the path under which it can be called.
+pub(super) fn called<'a>(
+    stack: &'a Stack,
+    name: &str,
+) -> Result<(&'a ServedFunction, &'a str), BadInput> {
+    if let Some(skipped) = stack
+        .skipped()
+        .iter()
+        .find(|function| function.name == name)
+    {
+        return Err(BadInput(format!(
+            "function '{name}' is skipped: {}",
+            skipped.reason
+        )));
+    }
+    let functions = stack.functions();
+    let function = functions
+        .iter()
+        .find(|function| function.name == name)
+        .ok_or_else(|| {
+            let names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
+            BadInput(format!(
+                "the template has no function '{name}', but {}",
+                names.join(", ")
+            ))
+        })?;
+    let path = path(function).ok_or_else(|| {
+        BadInput(format!(
+            "function '{name}' has no GET route without parameters"
+        ))
+    })?;
+    Ok((function, path))
 }
 
 /// What fresh environments of one function took.

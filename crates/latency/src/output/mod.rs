@@ -11,7 +11,7 @@ use std::{
 pub use progress::Progress;
 pub use table::rendered;
 
-use local_stack::ServedFunction;
+use local_stack::{ServedFunction, SkippedFunction};
 
 use crate::results::Results;
 
@@ -35,6 +35,13 @@ pub fn written<'a>(files: impl Iterator<Item = &'a (impl AsRef<Path> + 'a)>) {
         .collect();
     if !files.is_empty() {
         eprintln!("written to {}", files.join(", "));
+    }
+}
+
+/// Says which functions are not served, and why.
+pub fn skipped(functions: &[SkippedFunction]) {
+    for SkippedFunction { name, reason } in functions {
+        eprintln!("{name} is skipped: {reason}");
     }
 }
 

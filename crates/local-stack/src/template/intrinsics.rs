@@ -24,10 +24,14 @@ pub(crate) enum Intrinsic {
     Or,
     Not,
     Condition,
+    Cidr,
+    GetAzs,
+    Select,
+    Split,
 }
 
 impl Intrinsic {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::Ref,
         Self::GetAtt,
         Self::Sub,
@@ -38,6 +42,10 @@ impl Intrinsic {
         Self::Or,
         Self::Not,
         Self::Condition,
+        Self::Cidr,
+        Self::GetAzs,
+        Self::Select,
+        Self::Split,
     ];
 
     /// By its long name, such as `Fn::Sub`.
@@ -57,6 +65,10 @@ impl Intrinsic {
             Self::Or => "Fn::Or",
             Self::Not => "Fn::Not",
             Self::Condition => "Condition",
+            Self::Cidr => "Fn::Cidr",
+            Self::GetAzs => "Fn::GetAZs",
+            Self::Select => "Fn::Select",
+            Self::Split => "Fn::Split",
         }
     }
 }
@@ -70,6 +82,10 @@ pub(crate) enum Local {
     Function(String),
     /// An HTTP API: all of them are served on the stack's own port.
     HttpApi,
+    /// A database: all of them are the same server.
+    Database,
+    /// A proxy in front of that server.
+    DatabaseProxy,
     /// Of a type that has no local counterpart.
     Nothing(String),
     /// Not made, because its condition is false.
@@ -82,8 +98,18 @@ pub(crate) struct Scope {
     pub(crate) parameters: BTreeMap<String, Value>,
     pub(crate) conditions: BTreeMap<String, bool>,
     pub(crate) resources: BTreeMap<String, Local>,
-    /// Where HTTP APIs are served: `http://127.0.0.1:PORT`.
-    pub(crate) api_endpoint: String,
+    pub(crate) endpoints: Endpoints,
+}
+
+/// Where those resources are that are served, not made in the emulator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    /// HTTP APIs: `http://127.0.0.1:PORT`.
+    pub(crate) api: String,
+    /// The database, `HOST:PORT`, if there is one.
+    pub(crate) database: Option<String>,
+    /// The proxy in front of it.
+    pub(crate) database_proxy: Option<String>,
 }
 
 impl Scope {
@@ -166,6 +192,11 @@ impl Scope {
                 let name = intrinsic.name();
                 Err(argument.fault(format!("{name} has its place in Conditions only")))
             }
+            // A network is made of them, and there is none here.
+            Intrinsic::Cidr | Intrinsic::GetAzs | Intrinsic::Select | Intrinsic::Split => {
+                let name = intrinsic.name();
+                Err(argument.fault(format!("{name} is not supported locally")))
+            }
         }
     }
 
@@ -198,6 +229,9 @@ impl Scope {
             )),
             Some(Local::Function(function)) => Ok(Value::String(function.clone())),
             Some(Local::HttpApi) => Ok(Value::String(API_ID.to_owned())),
+            Some(Local::Database | Local::DatabaseProxy) => {
+                Ok(Value::String(STACK_NAME.to_owned()))
+            }
             other => Err(no_value(at, name, other)),
         }
     }
@@ -233,11 +267,25 @@ impl Scope {
                 "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}"
             ))),
             Some(Local::HttpApi) if attribute == "ApiEndpoint" => {
-                Ok(Value::String(self.api_endpoint.clone()))
+                Ok(Value::String(self.endpoints.api.clone()))
             }
             Some(Local::HttpApi) if attribute == "ApiId" => Ok(Value::String(API_ID.to_owned())),
-            Some(Local::Function(_) | Local::HttpApi) => {
-                Err(at.fault(format!("{resource}.{attribute} has no value locally")))
+            Some(Local::Database) => match attribute {
+                "Endpoint.Address" | "ReadEndpoint.Address" => {
+                    endpoint(at, self.endpoints.database.as_ref())
+                }
+                "Endpoint.Port" => {
+                    let database = self.endpoints.database.as_deref();
+                    let port = database.and_then(|address| address.rsplit(':').next());
+                    endpoint(at, port.map(str::to_owned).as_ref())
+                }
+                _ => Err(no_attribute(at, resource, attribute)),
+            },
+            Some(Local::DatabaseProxy) if attribute == "Endpoint" => {
+                endpoint(at, self.endpoints.database_proxy.as_ref())
+            }
+            Some(Local::Function(_) | Local::HttpApi | Local::DatabaseProxy) => {
+                Err(no_attribute(at, resource, attribute))
             }
             other => Err(no_value(at, resource, other)),
         }
@@ -310,6 +358,16 @@ fn join(at: &Node, separator: &str, parts: Vec<Node>) -> Result<Value, Fault> {
     Ok(Value::Call(Intrinsic::Join, Box::new(argument)))
 }
 
+fn no_attribute(at: &Node, resource: &str, attribute: &str) -> Fault {
+    at.fault(format!("{resource}.{attribute} has no value locally"))
+}
+
+fn endpoint(at: &Node, address: Option<&String>) -> Result<Value, Fault> {
+    address
+        .map(|address| Value::String(address.clone()))
+        .ok_or_else(|| Fault::no_database(at.line))
+}
+
 fn no_value(at: &Node, name: &str, resource: Option<&Local>) -> Fault {
     at.fault(match resource {
         Some(Local::Off) => format!("{name} is not made: its condition is false"),
@@ -335,10 +393,16 @@ mod tests {
                 local("Table", Local::State),
                 local("Worker", Local::Function("calc-worker".to_owned())),
                 local("Api", Local::HttpApi),
+                local("Database", Local::Database),
+                local("Proxy", Local::DatabaseProxy),
                 local("Topic", Local::Nothing("AWS::SNS::Topic".to_owned())),
                 local("Extra", Local::Off),
             ]),
-            api_endpoint: "http://127.0.0.1:9000".to_owned(),
+            endpoints: Endpoints {
+                api: "http://127.0.0.1:9000".to_owned(),
+                database: Some("127.0.0.1:3306".to_owned()),
+                database_proxy: Some("127.0.0.1:3307".to_owned()),
+            },
         }
     }
 
@@ -418,6 +482,22 @@ mod tests {
         assert_eq!(
             evaluated("[!Ref Api, !GetAtt Api.ApiId]"),
             r#"["local","local"]"#
+        );
+    }
+
+    #[test]
+    fn a_database_and_its_proxy_have_their_local_addresses() {
+        assert_eq!(
+            evaluated("[!GetAtt Database.Endpoint.Address, !GetAtt [Database, Endpoint.Port]]"),
+            r#"["127.0.0.1:3306","3306"]"#
+        );
+        assert_eq!(
+            evaluated("!Sub '${Proxy.Endpoint} ${Database}'"),
+            r#""127.0.0.1:3307 local""#
+        );
+        assert_eq!(
+            fault("!GetAtt Proxy.Arn"),
+            "1: Proxy.Arn has no value locally"
         );
     }
 

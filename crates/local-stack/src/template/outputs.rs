@@ -31,7 +31,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::template::{intrinsics::Local, yaml};
+    use crate::template::{
+        intrinsics::{Endpoints, Local},
+        yaml,
+    };
 
     #[test]
     fn outputs_have_their_values_and_what_has_none_locally_is_left_out() {
@@ -51,7 +54,10 @@ Later: {Condition: Live, Value: x}
                     Local::Nothing("AWS::CloudWatch::Dashboard".to_owned()),
                 ),
             ]),
-            api_endpoint: "http://127.0.0.1:9000".to_owned(),
+            endpoints: Endpoints {
+                api: "http://127.0.0.1:9000".to_owned(),
+                ..Endpoints::default()
+            },
             ..Scope::default()
         };
         let outputs = values(Some(&yaml::parse(section).unwrap()), &scope);

@@ -14,20 +14,28 @@ pub(crate) const FUNCTION: &str = "AWS::Serverless::Function";
 
 const HTTP_API: &str = "AWS::Serverless::HttpApi";
 
+/// Types whose resources are databases.
+const DATABASES: [&str; 2] = ["AWS::RDS::DBCluster", "AWS::RDS::DBInstance"];
+
+const DATABASE_PROXY: &str = "AWS::RDS::DBProxy";
+
 /// Types whose resources hold what functions read and write: made in the emulator.
 const STATE: [&str; 3] = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"];
 
 /// Types, or the beginnings of their names, that a local run can do without: routes are read from the functions' events,
-/// everybody may do everything, and logs are files.
-const DISPENSABLE: [&str; 9] = [
+/// everybody may do everything, logs are files, and there is no network between a function and its database.
+const DISPENSABLE: [&str; 12] = [
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
+    "AWS::EC2::",
     "AWS::IAM::",
     "AWS::Lambda::Permission",
     "AWS::Logs::",
+    "AWS::RDS::",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::",
     "AWS::SQS::QueuePolicy",
+    "AWS::SecretsManager::",
     "AWS::XRay::",
 ];
 
@@ -86,6 +94,12 @@ impl Resource<'_> {
         }
         if self.kind == HTTP_API {
             return Ok(Local::HttpApi);
+        }
+        if DATABASES.contains(&self.kind) {
+            return Ok(Local::Database);
+        }
+        if self.kind == DATABASE_PROXY {
+            return Ok(Local::DatabaseProxy);
         }
         if STATE.contains(&self.kind) {
             return Ok(Local::State);

@@ -9,6 +9,8 @@ use super::intrinsics::Intrinsic;
 pub(crate) struct Fault {
     pub(crate) line: usize,
     pub(crate) message: String,
+    /// Whether the template is right, and only the database that it needs is not there.
+    pub(crate) is_no_database: bool,
 }
 
 impl Fault {
@@ -16,6 +18,14 @@ impl Fault {
         Self {
             line,
             message: message.into(),
+            is_no_database: false,
+        }
+    }
+
+    pub(crate) fn no_database(line: usize) -> Self {
+        Self {
+            is_no_database: true,
+            ..Self::new(line, "there is no database")
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
 
 use load::{Failures, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::Report;
-use local_stack::{ServedFunction, Stack};
+use local_stack::{ServedFunction, SkippedFunction, Stack};
 
 use super::{
     super::{
@@ -50,7 +50,7 @@ pub(super) async fn run(
     with_reports(&arguments.template, interrupts, async |stack, reports| {
         let measured_at = SystemTime::now();
         let subjects = measure(arguments, stack, reports).await?;
-        results(arguments, measured_at, &subjects)
+        results(arguments, measured_at, &subjects, stack.skipped())
     })
     .await
 }
@@ -196,6 +196,7 @@ fn results(
     arguments: &Compare,
     measured_at: SystemTime,
     subjects: &[Subject<'_>],
+    skipped: &[SkippedFunction],
 ) -> anyhow::Result<Results> {
     let prices = Prices::eu_west_2()?;
     let published = published::all()?;
@@ -212,7 +213,7 @@ fn results(
             }
         };
         let row = subject.row(cost);
-        rows.push(beside(row, published::beside(name, &published)));
+        rows.push(remark(beside(row, published::beside(name, &published)), ""));
         failed += subject.failures().count();
         warnings.extend(
             subject
@@ -220,6 +221,14 @@ fn results(
                 .iter()
                 .map(|warning| format!("{name}: {warning}")),
         );
+    }
+    // Every other row has the same columns.
+    if let Some(row) = rows.first().cloned() {
+        rows.extend(skipped.iter().map(|function| {
+            let row = row.clone().without_values();
+            let row = row.text("architecture", "architecture", &function.name);
+            remark(row, &format!("skipped: {}", function.reason))
+        }));
     }
     Ok(Results {
         title: format!("latency compare {}", arguments.template.template.display()),
@@ -229,6 +238,10 @@ fn results(
         warnings,
         failures: failed,
     })
+}
+
+fn remark(row: Row, remark: &str) -> Row {
+    row.text("remark", "remark", remark)
 }
 
 impl Subject<'_> {
@@ -336,7 +349,7 @@ fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
          of one at this memory size: durations there are longer, and the GB-seconds in the cost are a lower bound."
             .to_owned(),
         "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
-         calls it makes."
+         calls it makes. A database and its proxy cost by the hour: they are not in it."
             .to_owned(),
     ];
     notes.extend(published_notes(published));

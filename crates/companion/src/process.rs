@@ -1,4 +1,4 @@
-//! The emulator's process, held so that it can't outlive this one.
+//! The program's process, held so that it can't outlive this one.
 
 use std::{
     fs::File,
@@ -8,38 +8,50 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-/// Runs `$1`. A line on standard input asks it to stop, so that it can save its state. When standard input ends, as it
-/// does however our own process ends, it is killed and its directory `$2` removed.
+/// Runs `$2…`. A line on standard input is the signal to send it, so that it can save its state. When standard input ends,
+/// as it does however our own process ends, it is killed and its directory `$1` removed.
 const KEEPER: &str = r#"
 exec 3<&0
-"$1" </dev/null 3<&- &
-emulator=$!
+directory=$1
+shift
+"$@" </dev/null 3<&- &
+program=$!
 {
-    read -r _ && kill -TERM $emulator
+    read -r signal && kill -s "$signal" $program
     read -r _
     trap '' TERM
-    kill -KILL $emulator
-    rm -rf -- "$2"
+    kill -s KILL $program
+    rm -rf -- "$directory"
 } <&3 2>/dev/null &
 watch=$!
-wait $emulator
+wait $program
 status=$?
 { kill $watch; wait $watch; } 2>/dev/null
 exit $status
 "#;
 
-/// A shell with the emulator below it. Dropping it kills both.
+/// A shell with the program below it. Dropping it kills both and removes the program's directory.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Companion {
     shell: Child,
 }
 
-impl Process {
+/// How a program is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// In an orderly way: it may take its time.
+    Terminate,
+    /// At once, as in a crash.
+    Kill,
+}
+
+impl Companion {
     /// Starts `program` with these variables and none of ours but `PATH`: no credentials, endpoints or proxies.
     ///
     /// `directory` is where it keeps its files.
-    pub(crate) fn start<'a>(
+    pub fn start<'a>(
         program: &Path,
+        arguments: &[String],
         directory: &Path,
         variables: impl IntoIterator<Item = (&'a str, String)>,
         log: File,
@@ -47,7 +59,8 @@ impl Process {
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
         let shell = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
-            .args([program, directory])
+            .args([directory, program])
+            .args(arguments)
             .env_clear()
             .env("PATH", path)
             .envs(variables)
@@ -60,21 +73,25 @@ impl Process {
         Ok(Self { shell })
     }
 
-    /// Asks it to stop. It may take its time.
-    pub(crate) fn ask_to_stop(&mut self) -> io::Result<()> {
+    /// Tells it to end, once. Its directory stays.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        let name = match signal {
+            Signal::Terminate => "TERM",
+            Signal::Kill => "KILL",
+        };
         match &mut self.shell.stdin {
-            Some(stdin) => stdin.write_all(b"stop\n"),
+            Some(stdin) => stdin.write_all(format!("{name}\n").as_bytes()),
             None => Ok(()),
         }
     }
 
     /// How it ended, once it has.
-    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.shell.try_wait()
     }
 }
 
-impl Drop for Process {
+impl Drop for Companion {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
         // A killed process is gone at once. Should the wait fail, there is no process to wait for.

@@ -1,60 +1,52 @@
 //! `latency burst`: fixed work, closed loop, best of the runs, as the published database comparison used autocannon.
 
-use std::{sync::Arc, time::SystemTime};
+mod level;
+mod sweep;
 
-use load::{Measurement, Target, Work, closed_loop, on_its_own_thread};
+use std::time::{Duration, SystemTime};
 
+use load::Measurement;
+
+use self::level::Level;
 use super::target;
 use crate::{
+    BadInput,
     cli::Burst,
-    output::Progress,
+    interrupt::Interrupts,
     results::{Results, Row, Table},
     warnings,
 };
 
-pub(super) async fn run(arguments: &Burst) -> anyhow::Result<Results> {
-    let target = target(&arguments.url, arguments.common.timeout).await?;
-    let connections = usize::try_from(arguments.connections.get())?;
-    let amount = arguments.amount.get();
-    let measured_at = SystemTime::now();
+/// How long a URL is called before the first run, unless it is said: as long as in the published comparison.
+const WARM_UP: Duration = Duration::from_secs(30);
 
-    let mut notes = Vec::new();
-    if !arguments.warm_up.is_zero() {
-        let time = humantime::format_duration(arguments.warm_up);
-        let progress = Progress::spinner(&format!("warming up {} for {time}", arguments.url));
-        let warm_up = load(
-            &target,
-            connections,
-            Work::For(arguments.warm_up),
-            &progress,
-        )
-        .await?;
-        notes.push(format!(
-            "Warm-up: {} requests, {} failed; not counted.",
-            warm_up.requests(),
-            warm_up.failures.count()
-        ));
+pub(super) async fn run(arguments: &Burst, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
+    match &arguments.url {
+        Some(url) => interrupts.during(burst(arguments, url)).await,
+        None => sweep::run(arguments, interrupts).await,
     }
-    let mut runs = Vec::new();
-    for run in 1..=arguments.runs.get() {
-        let progress = Progress::bar(
-            &format!("run {run}: {amount} requests on {connections} connections"),
-            amount,
-        );
-        runs.push(load(&target, connections, Work::Requests(amount), &progress).await?);
-    }
+}
+
+async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
+    let [connections] = arguments.connections[..] else {
+        return Err(BadInput("a URL is called on one number of connections".to_owned()).into());
+    };
+    let target = target(url, arguments.common.timeout).await?;
+    let measured_at = SystemTime::now();
+    let level = Level {
+        connections: usize::try_from(connections.get())?,
+        amount: arguments.amount.get(),
+        warm_up: arguments.warm_up.unwrap_or(WARM_UP),
+        runs: arguments.runs.get(),
+    };
+    let (warm_up, runs) = level.measure(&target, url).await?;
 
     let best = best(&runs);
     let rows = runs.iter().enumerate().map(|(at, run)| {
         Row::default()
             .text("run", "run", (at + 1).to_string())
             .text("best", "best", if at == best { "best" } else { "" })
-            .number(
-                "success_percent",
-                "success (%)",
-                2,
-                Some(100.0 * run.latencies.count() as f64 / run.requests().max(1) as f64),
-            )
+            .number("success_percent", "success (%)", 2, success_percent(run))
             .number(
                 "requests_per_second",
                 "requests/s",
@@ -67,13 +59,10 @@ pub(super) async fn run(arguments: &Burst) -> anyhow::Result<Results> {
             .failures_by_second(&run.failures)
     });
     Ok(Results {
-        title: format!(
-            "latency burst {} with {connections} connections",
-            arguments.url
-        ),
+        title: format!("latency burst {url} with {connections} connections"),
         measured_at,
         table: Table::new(rows.collect()),
-        notes,
+        notes: warm_up.iter().map(warm_up_note).collect(),
         warnings: runs
             .iter()
             .enumerate()
@@ -86,18 +75,16 @@ pub(super) async fn run(arguments: &Burst) -> anyhow::Result<Results> {
     })
 }
 
-async fn load(
-    target: &Arc<Target>,
-    connections: usize,
-    work: Work,
-    progress: &Progress,
-) -> std::io::Result<Measurement> {
-    let (target, bar) = (Arc::clone(target), progress.clone());
-    let measurement =
-        on_its_own_thread(move || closed_loop(target, connections, work, move || bar.advance(1)))
-            .await?;
-    progress.finish();
-    Ok(measurement)
+fn warm_up_note(warm_up: &Measurement) -> String {
+    format!(
+        "Warm-up: {} requests, {} failed; not counted.",
+        warm_up.requests(),
+        warm_up.failures.count()
+    )
+}
+
+fn success_percent(run: &Measurement) -> Option<f64> {
+    Some(100.0 * run.latencies.count() as f64 / run.requests().max(1) as f64)
 }
 
 /// Success first, then speed.

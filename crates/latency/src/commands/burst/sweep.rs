@@ -1,0 +1,208 @@
+//! Several functions at several numbers of connections, in one run: what becomes of them up to the limits of their database
+//! and past them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::Context as _;
+use load::{Measurement, Target};
+use local_lambda::HostSettings;
+use local_stack::{Database, Stack};
+use mariadb::Administration;
+
+use super::{
+    super::{
+        stack::{called, with_stack},
+        target,
+    },
+    best,
+    level::Level,
+    success_percent,
+};
+use crate::{
+    cli::Burst,
+    interrupt::Interrupts,
+    results::{Results, Row, Table},
+    warnings,
+};
+
+/// How long a function is called before the first run, unless it is said: time enough for every environment to start.
+const WARM_UP: Duration = Duration::from_secs(5);
+
+/// How long the database may take to notice that its connections were closed.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A function, and where it is called.
+struct Subject {
+    name: String,
+    target: Arc<Target>,
+}
+
+/// What was found of a function at one number of connections.
+struct Found {
+    level: Level,
+    function: String,
+    runs: Vec<Measurement>,
+    /// The most connections that the database had, if it is one of ours.
+    peak: Option<u64>,
+}
+
+pub(super) async fn run(arguments: &Burst, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
+    let template = &arguments.template;
+    let host = HostSettings::default();
+    with_stack(template, 0, host, interrupts, async |stack| {
+        let measured_at = SystemTime::now();
+        let found = measure(arguments, stack).await?;
+        Ok(results(arguments, measured_at, stack, &found))
+    })
+    .await
+}
+
+async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>> {
+    let mut subjects = Vec::new();
+    for name in &arguments.functions {
+        let (_, path) = called(stack, name)?;
+        subjects.push(Subject {
+            name: name.clone(),
+            target: target(&format!("{}{path}", stack.url()), arguments.common.timeout).await?,
+        });
+    }
+    let mut administration = match stack.database().and_then(Database::server) {
+        Some(server) => Some(server.administration().await?),
+        None => None,
+    };
+    let mut found = Vec::new();
+    for &connections in &arguments.connections {
+        // The functions take turns within each number of connections: whatever else disturbs, disturbs them alike.
+        for subject in &subjects {
+            let level = Level {
+                connections: usize::try_from(connections.get())?,
+                amount: arguments.amount.get(),
+                warm_up: arguments.warm_up.unwrap_or(WARM_UP),
+                runs: arguments.runs.get(),
+            };
+            begin_afresh(stack, &subjects, administration.as_mut()).await?;
+            let (_, runs) = level.measure(&subject.target, &subject.name).await?;
+            let peak = match &mut administration {
+                Some(administration) => Some(administration.most_connections().await?),
+                None => None,
+            };
+            found.push(Found {
+                level,
+                function: subject.name.clone(),
+                runs,
+                peak,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// No environment, and no connection to the database: what the last one left behind is not the next one's.
+async fn begin_afresh(
+    stack: &Stack,
+    subjects: &[Subject],
+    administration: Option<&mut Administration>,
+) -> anyhow::Result<()> {
+    for subject in subjects {
+        stack.host().retire_idle(&subject.name).await;
+    }
+    let Some(administration) = administration else {
+        return Ok(());
+    };
+    // Those of a proxy, which would stay open.
+    administration.kill_connections().await?;
+    let since = Instant::now();
+    while administration.connections().await? > 0 {
+        anyhow::ensure!(
+            since.elapsed() < SETTLED_WITHIN,
+            "the database has connections that nobody uses"
+        );
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+    administration
+        .forget_most_connections()
+        .await
+        .context("the database's connections can't be counted")
+}
+
+fn results(arguments: &Burst, measured_at: SystemTime, stack: &Stack, found: &[Found]) -> Results {
+    Results {
+        title: format!("latency burst {}", arguments.functions.join(", ")),
+        measured_at,
+        table: Table::new(found.iter().map(Found::row).collect()),
+        notes: notes(arguments, stack),
+        warnings: found.iter().flat_map(Found::warnings).collect(),
+        failures: found
+            .iter()
+            .flat_map(|found| &found.runs)
+            .map(|run| run.failures.count())
+            .sum(),
+    }
+}
+
+impl Found {
+    fn best(&self) -> &Measurement {
+        &self.runs[best(&self.runs)]
+    }
+
+    fn row(&self) -> Row {
+        let run = self.best();
+        Row::default()
+            .count("connections", "connections", self.level.connections as u64)
+            .text("function", "function", &self.function)
+            .number("success_percent", "success (%)", 2, success_percent(run))
+            .latencies(run)
+            .number(
+                "requests_per_second",
+                "requests/s",
+                0,
+                Some(run.requests_per_second()),
+            )
+            .number(
+                "total_seconds",
+                "total time (s)",
+                2,
+                Some(run.elapsed.as_secs_f64()),
+            )
+            .number(
+                "peak_database_connections",
+                "peak database connections",
+                0,
+                self.peak.map(|peak| peak as f64),
+            )
+            .failures(&run.failures)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let (connections, function) = (self.level.connections, &self.function);
+        warnings::of(self.best())
+            .iter()
+            .map(|warning| format!("{function} with {connections} connections: {warning}"))
+            .collect()
+    }
+}
+
+fn notes(arguments: &Burst, stack: &Stack) -> Vec<String> {
+    let warm_up = humantime::format_duration(arguments.warm_up.unwrap_or(WARM_UP));
+    let mut notes = vec![format!(
+        "Each row: fresh environments, {warm_up} of warm-up, then the best of {} runs of {} requests, each connection \
+             with one request at a time. mean to max: of what succeeded.",
+        arguments.runs, arguments.amount
+    )];
+    if let Some(database) = stack.database() {
+        notes.push(match database.server() {
+            Some(server) => format!(
+                "The database: MariaDB on this machine, max_connections {}. Peak database connections: warm-up included.",
+                server.max_connections()
+            ),
+            None => "The database was started elsewhere: how many connections it had is not known."
+                .to_owned(),
+        });
+    }
+    notes
+}

@@ -1,0 +1,66 @@
+//! The database of a stack that is measured.
+
+use std::path::PathBuf;
+
+use local_stack::{DatabaseSettings, has_database};
+use seed::{Cache, CacheError};
+
+use crate::{cli::Template, output::Progress};
+
+/// Where data directories are kept between runs.
+const CACHE: &str = ".cache";
+
+/// Rows of a table as large as the published comparison's.
+const MANY: u64 = 1_000_000;
+
+/// Rows that are made within seconds, and are as hard to find.
+const FEW: u64 = 100_000;
+
+/// What the template's stack needs to have its database: the first time, a table is filled for it.
+///
+/// # Errors
+/// There is no room, or the template can't be read.
+pub async fn settings(template: &Template) -> anyhow::Result<DatabaseSettings> {
+    let parameters = template.parameters.iter().cloned().collect();
+    let mut settings = DatabaseSettings {
+        url: template.database.database_url.clone(),
+        required: is_ci(),
+        ..DatabaseSettings::default()
+    };
+    if settings.url.is_none() && has_database(&template.template, &parameters)? {
+        match data(&Cache::new(CACHE), template.database.rows).await {
+            Ok(data) => settings.server.data = Some(data),
+            // The stack says what becomes of those who need it.
+            Err(CacheError::MariaDb(mariadb::Error::NotInstalled)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(settings)
+}
+
+async fn data(cache: &Cache, rows: Option<u64>) -> Result<PathBuf, CacheError> {
+    let rows = match rows {
+        Some(rows) => rows,
+        None if cache.get(MANY)?.is_some() => MANY,
+        None => FEW,
+    };
+    if let Some(data) = cache.get(rows)? {
+        return Ok(data);
+    }
+    let what = format!("filling a database with {rows} transcriptions, once: {CACHE}/");
+    let progress = Progress::bar(&what, rows);
+    let mut filled = 0;
+    let data = cache
+        .get_or_fill(rows, |now| {
+            progress.advance(now - filled);
+            filled = now;
+        })
+        .await;
+    progress.finish();
+    data
+}
+
+/// Whether this runs where nobody sees what was left out.
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}

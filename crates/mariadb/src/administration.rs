@@ -1,0 +1,74 @@
+//! What only an administrator may see or do, on a connection that takes no place among those of the users.
+
+use mysql_async::{Conn, prelude::Queryable as _};
+
+use crate::{Error, MariaDb};
+
+/// A connection of MariaDB's administrator. It is open even while no more connections are accepted.
+#[derive(Debug)]
+pub struct Administration {
+    connection: Conn,
+    user: String,
+}
+
+impl MariaDb {
+    /// Connects as administrator.
+    pub async fn administration(&self) -> Result<Administration, Error> {
+        Ok(Administration {
+            connection: Conn::new(self.administrator()).await?,
+            user: self.user().to_owned(),
+        })
+    }
+}
+
+impl Administration {
+    /// The connections of the users that are open now.
+    pub async fn connections(&mut self) -> Result<u64, Error> {
+        const COUNT: &str = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ?";
+        let parameters = (&self.user,);
+        let count = self.connection.exec_first(COUNT, parameters).await?;
+        Ok(count.unwrap_or_default())
+    }
+
+    /// From now on, the most connections are counted afresh.
+    pub async fn forget_most_connections(&mut self) -> Result<(), Error> {
+        Ok(self.connection.query_drop("FLUSH STATUS").await?)
+    }
+
+    /// The most connections of users that were open at a time, since the server started or this was last forgotten. There
+    /// must be no other administrator meanwhile.
+    pub async fn most_connections(&mut self) -> Result<u64, Error> {
+        let most = self.global_status("Max_used_connections").await?;
+        // One is ours.
+        Ok(most.saturating_sub(1))
+    }
+
+    /// A number from `SHOW GLOBAL STATUS`, 0 if there is none of this name.
+    pub async fn global_status(&mut self, name: &str) -> Result<u64, Error> {
+        let row: Option<(String, u64)> = self
+            .connection
+            .query_first(format!("SHOW GLOBAL STATUS LIKE '{name}'"))
+            .await?;
+        Ok(row.map_or(0, |(_, number)| number))
+    }
+
+    /// Closes all connections of the users, busy or not.
+    pub async fn kill_connections(&mut self) -> Result<(), Error> {
+        let user = &self.user;
+        Ok(self
+            .connection
+            .query_drop(format!("KILL CONNECTION USER {user}"))
+            .await?)
+    }
+
+    /// Sets a global variable, such as `wait_timeout`, for connections opened from now on.
+    pub async fn set_global(&mut self, name: &str, value: u64) -> Result<(), Error> {
+        let statement = format!("SET GLOBAL {name} = {value}");
+        Ok(self.connection.query_drop(statement).await?)
+    }
+
+    /// The connection itself, for what has no method here.
+    pub fn connection(&mut self) -> &mut Conn {
+        &mut self.connection
+    }
+}

@@ -1,0 +1,160 @@
+//! The real server: its users, its limits, its data, its end.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use mariadb::{MariaDb, Options};
+use mysql_async::{Conn, Opts, prelude::Queryable};
+
+async fn connect(url: &str) -> mysql_async::Result<Conn> {
+    let options = Opts::from_url(url).unwrap();
+    let builder = mysql_async::OptsBuilder::from_opts(options).prefer_socket(false);
+    Conn::new(builder).await
+}
+
+#[tokio::test]
+async fn what_is_written_is_there_again_after_a_crash() {
+    let mut server = MariaDb::start(Options::default()).await.unwrap();
+    let url = server.url();
+    let mut connection = connect(&url).await.unwrap();
+    connection
+        .query_drop("CREATE TABLE t (text VARCHAR(9)); INSERT INTO t VALUES ('né 🙂')")
+        .await
+        .unwrap();
+    // The log is written once a second.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    server.kill().await.unwrap();
+    assert!(connection.ping().await.is_err());
+    assert!(connect(&url).await.is_err());
+    server.restart().await.unwrap();
+    let mut connection = connect(&url).await.unwrap();
+    let text: Option<String> = connection.query_first("SELECT text FROM t").await.unwrap();
+    assert_eq!(text.as_deref(), Some("né 🙂"));
+    server.stop().await.unwrap();
+    assert!(connect(&url).await.is_err());
+}
+
+#[tokio::test]
+async fn a_saved_directory_is_the_start_of_another_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let saved = directory.path().join("data");
+    let server = MariaDb::start(Options::default()).await.unwrap();
+    let mut connection = connect(&server.url()).await.unwrap();
+    connection
+        .query_drop("CREATE TABLE t AS SELECT 7 AS n")
+        .await
+        .unwrap();
+    server.save(&saved).await.unwrap();
+    for _ in 0..2 {
+        let options = Options {
+            data: Some(saved.clone()),
+            ..Options::default()
+        };
+        let server = MariaDb::start(options).await.unwrap();
+        let mut connection = connect(&server.url()).await.unwrap();
+        let number: Option<u8> = connection
+            .query_first("SELECT MAX(n) FROM t")
+            .await
+            .unwrap();
+        assert_eq!(number, Some(7));
+        // It was its own copy.
+        connection
+            .query_drop("UPDATE t SET n = n + 1")
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_administrator_is_let_in_when_no_user_is_and_counts_for_none() {
+    let options = Options {
+        max_connections: 10,
+        ..Options::default()
+    };
+    let server = MariaDb::start(options).await.unwrap();
+    let mut administration = server.administration().await.unwrap();
+    administration.forget_most_connections().await.unwrap();
+    assert_eq!(administration.most_connections().await.unwrap(), 0);
+    let mut connections = Vec::new();
+    for _ in 0..10 {
+        connections.push(connect(&server.url()).await.unwrap());
+    }
+    let refused = connect(&server.url()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("Too many connections"),
+        "{refused}"
+    );
+    assert_eq!(administration.connections().await.unwrap(), 10);
+    assert!((10..=11).contains(&administration.most_connections().await.unwrap()));
+    administration.kill_connections().await.unwrap();
+    for connection in &mut connections {
+        assert!(connection.ping().await.is_err());
+    }
+    let since = Instant::now();
+    while administration.connections().await.unwrap() > 0 {
+        assert!(since.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    administration.forget_most_connections().await.unwrap();
+    assert_eq!(administration.most_connections().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_at_once_is_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options {
+        data: Some(directory.path().to_owned()),
+        ..Options::default()
+    };
+    let error = MariaDb::start(options).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("MariaDB ended: ") && error.contains("[ERROR]"),
+        "{error}"
+    );
+    assert!(!error.contains("Aborting"), "{error}");
+}
+
+/// Set in the process that is killed while its server runs.
+const TO_BE_KILLED: &str = "MARIADB_TEST_TO_BE_KILLED";
+
+#[tokio::test]
+async fn nothing_is_left_of_it_when_its_parent_is_killed() {
+    if std::env::var_os(TO_BE_KILLED).is_some() {
+        let server = MariaDb::start(Options::default()).await.unwrap();
+        println!("\nurl {}", server.url());
+        return std::future::pending().await;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "nothing_is_left_of_it_when_its_parent_is_killed",
+            "--nocapture",
+        ])
+        .env(TO_BE_KILLED, "1")
+        .env("TMPDIR", directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let url = BufReader::new(parent.stdout.take().unwrap())
+        .lines()
+        .find_map(|line| Some(line.ok()?.strip_prefix("url ")?.to_owned()))
+        .unwrap();
+    assert!(connect(&url).await.is_ok());
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let files = || std::fs::read_dir(directory.path()).unwrap().count();
+    let since = Instant::now();
+    while connect(&url).await.is_ok() || files() > 0 {
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "something is left"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

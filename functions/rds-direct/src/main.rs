@@ -1,0 +1,17 @@
+//! Call transcriptions from MySQL, with a connection for each invocation.
+
+mod http_handler;
+
+use function_kit::logs;
+use lambda_http::{Error, run, service_fn};
+use transcriptions::ConnectionSettings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logs::init();
+    let settings = ConnectionSettings::from_environment()?;
+    run(service_fn(|request| {
+        http_handler::handle(&settings, request)
+    }))
+    .await
+}
