@@ -1,4 +1,4 @@
-//! A counter against the one call to its backend that it can't do without, made by a bare SDK client in a loop.
+//! A function against the one call to its backend that it can't do without, made by a bare client in a loop.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -19,7 +19,13 @@ const TURNS: usize = 75;
 const REQUESTS: u64 = 50;
 
 pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
-    let ratios = turns(served, "bare_update_item", "/dynamodb/hits").await?;
+    let ratios = turns(
+        served,
+        "counter-dynamodb",
+        "bare_update_item",
+        "/dynamodb/hits",
+    )
+    .await?;
     Ok(Measured::ratio(
         "counter-dynamodb ÷ a bare UpdateItem: warm p50",
         &ratios,
@@ -28,7 +34,7 @@ pub(crate) async fn dynamodb(served: &Served) -> anyhow::Result<Measured> {
 }
 
 pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
-    let ratios = turns(served, "bare_put_object", "/s3/hits").await?;
+    let ratios = turns(served, "counter-s3", "bare_put_object", "/s3/hits").await?;
     Ok(Measured::ratio(
         "counter-s3, alone ÷ a bare PutObject: warm p50",
         &ratios,
@@ -36,15 +42,21 @@ pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
     ))
 }
 
-async fn turns(served: &Served, example: &str, path: &str) -> anyhow::Result<Ratios> {
+/// A function, called at this path, and the example of its crate that makes the bare call.
+pub(crate) async fn turns(
+    served: &Served,
+    function: &str,
+    example: &str,
+    path: &str,
+) -> anyhow::Result<Ratios> {
     eprintln!("calling {path} and {example}");
-    let mut bare = BareLoop::start(served, example)?;
+    let mut bare = BareLoop::start(served, function, example)?;
     let url = served.url(path);
     let mut ratios = Ratios::default();
     bare.calls(REQUESTS).await?;
     for _ in 0..TURNS {
-        let counter = sequential(&url, REQUESTS).await?;
-        ratios.add(p50(&counter) / p50(&bare.calls(REQUESTS).await?));
+        let through_function = sequential(&url, REQUESTS).await?;
+        ratios.add(p50(&through_function) / p50(&bare.calls(REQUESTS).await?));
     }
     bare.stop().await?;
     Ok(ratios)
@@ -59,11 +71,13 @@ struct BareLoop {
 }
 
 impl BareLoop {
-    fn start(served: &Served, example: &str) -> anyhow::Result<Self> {
+    fn start(served: &Served, function: &str, example: &str) -> anyhow::Result<Self> {
+        let variables = served.stack.environment(function);
+        let variables = variables.with_context(|| format!("there is no function {function}"))?;
         let program = Path::new("target/lambda").join(example).join("bootstrap");
         let mut child = Command::new(&program)
             .env_clear()
-            .envs(served.stack.variables())
+            .envs(variables)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
