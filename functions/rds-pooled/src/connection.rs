@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use transcriptions::{ConnectionSettings, Error, Transcription, Wanted, find, find_and, within};
 
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, stand_back},
     idle::Sweep,
     utilisation::{Limits, QUESTION, Watch},
 };
@@ -93,6 +93,9 @@ impl Kept {
         settings: &ConnectionSettings,
         deadline: Instant,
     ) -> Result<Conn, Error> {
+        if self.watch.is_contended() {
+            sleep(stand_back()).await;
+        }
         let mut backoff = Backoff::new();
         loop {
             let error = match settings.connect().await {

@@ -65,6 +65,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Watch {
     max_utilisation: u64,
     crowded: bool,
+    contended: bool,
     refusals: Option<u64>,
     interval: Duration,
     due: Instant,
@@ -76,6 +77,7 @@ impl Watch {
         Self {
             max_utilisation,
             crowded: false,
+            contended: false,
             refusals: None,
             interval: SHORTEST_INTERVAL,
             due: Instant::now(),
@@ -100,9 +102,10 @@ impl Watch {
         if number("max_user_connections") > 0 {
             refusals += number("Aborted_connects");
         }
-        let refused = self.refusals.is_some_and(|last| refusals > last);
+        self.contended = self.refusals.is_some_and(|last| refusals > last);
         self.refusals = Some(refusals);
-        self.crowded = refused || open * 100 > number("max_connections") * self.max_utilisation;
+        self.crowded =
+            self.contended || open * 100 > number("max_connections") * self.max_utilisation;
         let interval = INTERVAL.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
         self.interval = interval.max(SHORTEST_INTERVAL);
         self.postpone();
@@ -110,6 +113,7 @@ impl Watch {
 
     /// The database had no connection to give: it needs no asking.
     pub(crate) fn refused(&mut self) {
+        self.contended = true;
         self.crowded = true;
         self.postpone();
     }
@@ -117,6 +121,11 @@ impl Watch {
     /// Whether so many connections are open that this one should not stay.
     pub(crate) fn is_crowded(&self) -> bool {
         self.crowded
+    }
+
+    /// Whether there are so many that somebody was refused.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.contended
     }
 
     /// Environments that started together do not ask together for long.
@@ -155,6 +164,7 @@ mod tests {
         for (open, crowded) in [(8, false), (9, true), (8, false)] {
             watch.answered(&answer(open, 10, 0, 0, 0));
             assert_eq!(watch.is_crowded(), crowded, "{open} of 10");
+            assert!(!watch.is_contended(), "{open} of 10");
         }
     }
 
@@ -164,6 +174,7 @@ mod tests {
         for (refused, crowded) in [(7, false), (8, true), (8, false)] {
             watch.answered(&answer(1, 10, 0, refused, 0));
             assert_eq!(watch.is_crowded(), crowded, "{refused} refused");
+            assert_eq!(watch.is_contended(), crowded, "{refused} refused");
         }
     }
 
