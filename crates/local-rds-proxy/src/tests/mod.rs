@@ -27,7 +27,7 @@ const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
     .union(CapabilityFlags::CLIENT_PS_MULTI_RESULTS)
     .union(CapabilityFlags::CLIENT_TRANSACTIONS);
 
-/// A database, and a proxy that has half of its connections.
+/// A database, and a proxy that has so many of its connections.
 struct Fixture {
     // Before the database, so that it is gone when that goes.
     proxy: RdsProxy,
@@ -37,12 +37,12 @@ struct Fixture {
 impl Fixture {
     async fn start(connections: u32) -> Self {
         let options = Options {
-            max_connections: 2 * connections,
+            max_connections: 100,
             ..Options::default()
         };
         let database = MariaDb::start(options).await.unwrap();
         let mut settings = Settings::new(database.address(), database.user(), database.password());
-        settings.max_connections_percent = 50;
+        settings.max_connections_percent = connections;
         let proxy = RdsProxy::start(settings).await.unwrap();
         Self { proxy, database }
     }
