@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 use anyhow::Context as _;
 use latency::{
     export::Exports,
-    output,
+    open_files, output,
     results::{Results, Table},
 };
 
@@ -23,6 +23,7 @@ use crate::{rows::Measured, stack::Served};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    open_files::allow_many();
     match run().await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
