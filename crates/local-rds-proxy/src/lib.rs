@@ -23,9 +23,9 @@
 //! - Clients sign in with `mysql_native_password` and the database's own user and password, and without TLS. There is no
 //!   IAM authentication, Secrets Manager, initialization query, session pinning filter, reader endpoint or failover.
 //! - A command whose client went away runs to its end, and its connection goes back to the pool. RDS Proxy closes it.
-//! - `COM_RESET_CONNECTION` ends a session as its client's going away does. `COM_CHANGE_USER`, cursors of other statements
-//!   than prepared ones, and what else is not in everyday use is answered with error 1047. Files of the client's
-//!   (`LOAD DATA LOCAL`) and MariaDB's own extensions of the protocol are not offered.
+//! - `COM_RESET_CONNECTION` ends a session as its client's going away does. `COM_CHANGE_USER` and what else is not in
+//!   everyday use is answered with error 1047. Compression, files of the client's (`LOAD DATA LOCAL`) and MariaDB's own
+//!   extensions of the protocol are not offered.
 //! - `LAST_INSERT_ID()` outside a transaction may be another session's, as it is not known what RDS Proxy does about it.
 //!
 //! # Why packets, and not a server library

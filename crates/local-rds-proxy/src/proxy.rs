@@ -317,6 +317,10 @@ async fn ask(login: &Login) -> Result<(Greeting, usize, usize), Failure> {
     let (mut connection, greeting) = DatabaseConnection::connect(login, &state).await?;
     let numbers = connection.numbers(QUESTION).await?;
     connection.close().await;
-    let number = |at: usize| numbers.get(at).copied().unwrap_or_default();
-    Ok((greeting, number(0), number(1)))
+    match numbers[..] {
+        [max_connections, max_allowed_packet] => {
+            Ok((greeting, max_connections, max_allowed_packet))
+        }
+        _ => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
 }
