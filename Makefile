@@ -63,9 +63,9 @@ tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the p
 .tools/%.installed: tools/%.txt
 	@scripts/install-tool $*
 
-# Without it, what needs a database is skipped, and says so. The package is the server without a service that starts it.
+# Without it, what needs a database is skipped, and says so. The packages have the server and no service that starts it.
 mariadb:
-	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec command -v mariadbd' mariadb-server-core || true
+	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec; command -v mariadbd && command -v mariadb-install-db' mariadb-server-core mariadb-client-core || true
 
 .tools/build-essentials:
 	@scripts/require 'command -v cc' gcc libc6-dev
