@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/local/latency
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency lint unit-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb lint unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ lint: .tools/build-essentials
 	@cargo fmt --all --check
 	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
-unit-tests: .tools/ministack.installed functions
+unit-tests: .tools/ministack.installed functions mariadb
 	@echo "== tests"
 	@cargo test --locked --workspace
 
@@ -63,6 +63,10 @@ tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the p
 # A tool is a Python environment of its own, made from its list of pinned versions and made anew when that changes.
 .tools/%.installed: tools/%.txt
 	@scripts/install-tool $*
+
+# Without it, what needs a database is skipped, and says so. The packages have the server and no service that starts it.
+mariadb:
+	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec; command -v mariadbd && command -v mariadb-install-db' mariadb-server-core mariadb-client-core || true
 
 .tools/build-essentials:
 	@scripts/require 'command -v cc' gcc libc6-dev

@@ -10,6 +10,7 @@ pub mod cost;
 pub mod database;
 pub mod export;
 pub mod interrupt;
+pub mod open_files;
 pub mod output;
 pub mod package;
 pub mod published;

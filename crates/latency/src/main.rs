@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use latency::{BadInput, Ending, cli, commands, interrupt::Signal};
+use latency::{BadInput, Ending, cli, commands, interrupt::Signal, open_files};
 
 fn main() -> ExitCode {
     // What the host and the stack find worth a word, such as a resource that is left out locally.
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
+    open_files::allow_many();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(Ok(help)) => {

@@ -13,7 +13,10 @@ use mysql_common::{
     packets::HandshakePacket,
     scramble::scramble_native,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use crate::{
     command::Command,
@@ -24,6 +27,9 @@ use crate::{
 
 /// How long the database may take to let a client in: MySQL's own default for the other side (`connect_timeout`).
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A database hangs up first and counts then: whoever connects in between finds one connection too many.
+const UNTIL_UNCOUNTED: Duration = Duration::from_millis(10);
 
 /// No packet is longer that comes outside a result.
 const PACKET_LIMIT: usize = 64 * 1024;
@@ -186,6 +192,17 @@ impl DatabaseConnection {
         Ok(())
     }
 
+    /// Reads the rest of a response for nobody.
+    pub(crate) async fn finish(&mut self, mut response: Response) -> Result<(), Failure> {
+        while !response.is_done() {
+            self.wire.more().await?;
+            let bytes = self.wire.take();
+            let followed = response.follow(&bytes);
+            followed.map_err(|_| unexpected("a response"))?;
+        }
+        Ok(())
+    }
+
     /// Ends what is open on it, locks and transaction and all, and leaves only what it was connected with.
     pub(crate) async fn reset(&mut self) -> Result<(), Failure> {
         if self.state.database.is_none() {
@@ -238,12 +255,12 @@ impl DatabaseConnection {
         Ok(numbers)
     }
 
-    /// Ends it, and returns when the database has noticed: until then it counts there.
+    /// Ends it, and returns when the database counts it no more.
     pub(crate) async fn close(mut self) {
-        // Asked for between commands, so that the database does not take it for a client that vanished. In the midst of
-        // one, it is read as what it is or not at all.
+        // Between two commands: it is not to be taken for a client that vanished.
         let _ = self.wire.send(&Command::Quit.packet(b"")).await;
         self.wire.hang_up().await;
+        sleep(UNTIL_UNCOUNTED).await;
     }
 
     /// The status after a command that succeeded.

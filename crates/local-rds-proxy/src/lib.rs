@@ -16,16 +16,16 @@
 //!   is the same if the database is away: the proxy goes on trying until then.
 //! - The session settings that RDS Proxy tracks are tracked: `USE`, `SET NAMES`, `SET time_zone = …` and so on. Another
 //!   connection is given the same ones before the session's next statement. All that [pins](PinReason) there pins here.
-//! - A connection whose client went away in the midst of a command is closed; what a pinned session left behind is undone
-//!   before the next one gets its connection.
+//! - What a session left behind, a transaction or what it was pinned for, is undone before the next one gets its connection.
 //!
 //! # Not as RDS Proxy
 //!
 //! - Clients sign in with `mysql_native_password` and the database's own user and password, and without TLS. There is no
 //!   IAM authentication, Secrets Manager, initialization query, session pinning filter, reader endpoint or failover.
-//! - `COM_RESET_CONNECTION` ends a session as its client's going away does. `COM_CHANGE_USER`, cursors of other statements
-//!   than prepared ones, and what else is not in everyday use is answered with error 1047. Files of the client's
-//!   (`LOAD DATA LOCAL`) and MariaDB's own extensions of the protocol are not offered.
+//! - A command whose client went away runs to its end, and its connection goes back to the pool. RDS Proxy closes it.
+//! - `COM_RESET_CONNECTION` ends a session as its client's going away does. `COM_CHANGE_USER` and what else is not in
+//!   everyday use is answered with error 1047. Compression, files of the client's (`LOAD DATA LOCAL`) and MariaDB's own
+//!   extensions of the protocol are not offered.
 //! - `LAST_INSERT_ID()` outside a transaction may be another session's, as it is not known what RDS Proxy does about it.
 //!
 //! # Why packets, and not a server library
@@ -38,8 +38,6 @@
 //! tests compare them to the byte. The price is to follow responses just far enough to know where they end, which is
 //! cheaper than to decode them.
 
-#[cfg(test)]
-mod byte_for_byte;
 mod command;
 mod database_connection;
 mod error;
@@ -52,6 +50,8 @@ mod response;
 mod session;
 mod state;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use error::Error;

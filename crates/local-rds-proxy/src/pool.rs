@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     database_connection::{DatabaseConnection, Failure, Login},
     metrics::{Counted, Gauges},
+    response::Response,
     state::State,
 };
 
@@ -82,7 +83,7 @@ impl Drop for Place {
     }
 }
 
-/// A connection that only its borrower uses. It is to be given back, reset or closed.
+/// A connection that only its borrower uses. It is to be given back, as it is or undone.
 #[derive(Debug)]
 pub(crate) struct Borrowed {
     pub(crate) connection: DatabaseConnection,
@@ -284,19 +285,20 @@ impl Borrowed {
         drop((counted, permit));
     }
 
-    /// Gives it back as soon as what its borrower left on it is undone.
-    pub(crate) fn reset(mut self) {
+    /// Gives it back when what its borrower did not wait for is over, and what it left behind is undone.
+    pub(crate) fn undo(mut self, under_way: Option<Response>) {
         tokio::spawn(async move {
-            match self.connection.reset().await {
+            let undone = async {
+                if let Some(response) = under_way {
+                    self.connection.finish(response).await?;
+                }
+                self.connection.reset().await
+            };
+            match undone.await {
                 Ok(()) => self.give_back(),
                 Err(_) => self.close().await,
             }
         });
-    }
-
-    /// Closes it in the midst of a command. It stays borrowed until the database has noticed.
-    pub(crate) fn abandon(self) {
-        tokio::spawn(self.close());
     }
 
     async fn close(self) {

@@ -1,6 +1,7 @@
 //! A running proxy: its thread, its port, its clients.
 
 use std::{
+    io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     thread::JoinHandle,
@@ -9,7 +10,7 @@ use std::{
 
 use mysql_common::constants::CapabilityFlags;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     runtime::{Builder, Runtime},
     sync::{oneshot, watch},
     task::JoinSet,
@@ -35,6 +36,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long no client is accepted after the system had no socket for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How many clients may connect at once. One who finds the queue full may wait for a greeting for ever: in MySQL's protocol
+/// the server speaks first.
+const BACKLOG: u32 = 4096;
 
 /// utf8mb4_general_ci, which every server knows.
 const COLLATION: u8 = 45;
@@ -216,7 +221,7 @@ impl Listener {
             borrow_timeout: settings.borrow_timeout,
         };
         gauges.change(|metrics| metrics.max_database_connections_allowed = limits.connections);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+        let listener = listen(settings.port)?;
         let address = listener.local_addr()?;
         let shared = Shared {
             pool: Arc::new(Pool::new(login.clone(), limits, gauges.clone())),
@@ -293,6 +298,13 @@ impl Client {
     }
 }
 
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(BACKLOG)
+}
+
 /// What the proxy has to know of its database: how it greets, how many connections it takes, and how long a packet.
 async fn ask(login: &Login) -> Result<(Greeting, usize, usize), Failure> {
     const QUESTION: &str = "SELECT @@max_connections, @@max_allowed_packet";
@@ -305,6 +317,10 @@ async fn ask(login: &Login) -> Result<(Greeting, usize, usize), Failure> {
     let (mut connection, greeting) = DatabaseConnection::connect(login, &state).await?;
     let numbers = connection.numbers(QUESTION).await?;
     connection.close().await;
-    let number = |at: usize| numbers.get(at).copied().unwrap_or_default();
-    Ok((greeting, number(0), number(1)))
+    match numbers[..] {
+        [max_connections, max_allowed_packet] => {
+            Ok((greeting, max_connections, max_allowed_packet))
+        }
+        _ => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+    }
 }

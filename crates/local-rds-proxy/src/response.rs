@@ -257,3 +257,97 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     all[..size].copy_from_slice(number);
     Some((u64::from_le_bytes(all), rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::{error, frames};
+
+    const MORE: u8 = 0x08;
+    const IN_TRANSACTION: u8 = 0x01;
+
+    fn end(status: u8) -> Vec<u8> {
+        vec![EOF, 0, 0, status, 0]
+    }
+
+    /// One column of which nothing matters, and these rows.
+    fn result(rows: &[&[u8]], status: u8) -> Vec<u8> {
+        let columns: [&[u8]; 3] = [&[1], b"\x03def", &end(0)];
+        let last = end(status);
+        let packets = columns.iter().chain(rows).copied().chain([&last[..]]);
+        packets.flat_map(|packet| frames(1, packet)).collect()
+    }
+
+    fn follow(expected: Expected, bytes: &[u8]) -> Result<Response, Malformed> {
+        let mut response = Response::new(expected, false);
+        response.follow(bytes)?;
+        Ok(response)
+    }
+
+    #[test]
+    fn a_response_ends_with_the_last_of_its_results() {
+        let several = [
+            result(&[b"\x01a", b"\xFB"], MORE),
+            frames(1, &[OK, 0, 0, MORE, 0, 0, 0]),
+            result(&[], IN_TRANSACTION),
+        ]
+        .concat();
+        for end in 1..several.len() {
+            assert!(
+                !follow(Expected::Results, &several[..end])
+                    .unwrap()
+                    .is_done()
+            );
+        }
+        let response = follow(Expected::Results, &several).unwrap();
+        assert!(response.is_done() && !response.failed());
+        let in_transaction = StatusFlags::SERVER_STATUS_IN_TRANS;
+        assert_eq!(response.status(), Some(in_transaction));
+    }
+
+    #[test]
+    fn an_error_ends_it_wherever_it_is() {
+        let error = frames(1, &error(1317, "70100", "Query execution was interrupted"));
+        let mut cut_off = result(&[b"\x01a"], 0);
+        cut_off.truncate(cut_off.len() - HEADER - end(0).len());
+        for before in [Vec::new(), cut_off, result(&[], MORE)] {
+            let response = follow(Expected::Results, &[before, error.clone()].concat()).unwrap();
+            assert!(response.is_done() && response.failed());
+        }
+    }
+
+    #[test]
+    fn bytes_that_nobody_asked_for_are_no_response() {
+        let one_too_many = [result(&[], 0), vec![0]].concat();
+        assert!(follow(Expected::Results, &one_too_many).is_err());
+        assert!(follow(Expected::Nothing, &[0]).is_err());
+        assert!(follow(Expected::Results, &frames(1, b"")).is_err());
+        assert!(follow(Expected::Results, &frames(1, b"\xFBfile")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn it_makes_no_difference_how_the_bytes_come(
+            rows in proptest::collection::vec(proptest::collection::vec(1..0xFB_u8, 1..300), 0..20),
+            size in 1..50_usize,
+        ) {
+            let rows: Vec<&[u8]> = rows.iter().map(Vec::as_slice).collect();
+            let bytes = result(&rows, IN_TRANSACTION);
+            let mut response = Response::new(Expected::Results, false);
+            for piece in bytes.chunks(size) {
+                prop_assert!(!response.is_done());
+                prop_assert!(response.follow(piece).is_ok());
+            }
+            prop_assert!(response.is_done());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, deprecate_eof: bool) {
+            for expected in [Expected::Packet, Expected::Results, Expected::Rows, Expected::Prepared] {
+                let _ = Response::new(expected, deprecate_eof).follow(&bytes);
+            }
+        }
+    }
+}

@@ -58,8 +58,8 @@ pub(crate) struct Session {
     status: StatusFlags,
     borrowed: Option<Borrowed>,
     pinned: Option<Counted>,
-    /// Whether the borrowed connection is in the midst of a command.
-    is_busy: bool,
+    /// What is yet to come on the borrowed connection.
+    under_way: Option<Response>,
 }
 
 impl Session {
@@ -71,7 +71,7 @@ impl Session {
             status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
             borrowed: None,
             pinned: None,
-            is_busy: false,
+            under_way: None,
         }
     }
 
@@ -82,12 +82,8 @@ impl Session {
                 break;
             }
         }
-        match self.borrowed {
-            // RDS Proxy closes it too if "the client connection that borrowed this database connection from the connection
-            // pool was closed in the middle of a request".
-            Some(borrowed) if self.is_busy => borrowed.abandon(),
-            Some(borrowed) => borrowed.reset(),
-            None => {}
+        if let Some(borrowed) = self.borrowed {
+            borrowed.undo(self.under_way);
         }
     }
 
@@ -140,7 +136,7 @@ impl Session {
     /// The session begins anew, with what it was connected with. What it left behind is undone in its own time.
     async fn reset(&mut self) -> Result<(), Ended> {
         if let Some(borrowed) = self.borrowed.take() {
-            borrowed.reset();
+            borrowed.undo(None);
         }
         self.pinned = None;
         self.state.variables.clear();
@@ -170,10 +166,9 @@ impl Session {
             );
             borrowed.connection.taint();
         }
-        self.is_busy = true;
-        let (response, last) = self.exchange(command, packet).await?;
+        let last = self.exchange(command, packet).await?;
         // Before the client has all of it: it can't be the reason why the next one waits.
-        let concluded = self.conclude(&response, &effects.changes).await;
+        let concluded = self.conclude(&effects.changes).await;
         send(&mut self.client, &last).await?;
         concluded
     }
@@ -202,15 +197,12 @@ impl Session {
     }
 
     /// Relays command and response, byte for byte, but for the last bytes: they are returned.
-    async fn exchange(
-        &mut self,
-        command: Command,
-        packet: &Packet,
-    ) -> Result<(Response, BytesMut), Ended> {
+    async fn exchange(&mut self, command: Command, packet: &Packet) -> Result<BytesMut, Ended> {
         let Some(borrowed) = &mut self.borrowed else {
             return Err(Ended);
         };
-        let mut response = borrowed.connection.response(command.expected());
+        let response = borrowed.connection.response(command.expected());
+        let response = self.under_way.insert(response);
         let database = &mut borrowed.connection.wire;
         database.send(packet.frames()).await?;
         let mut bytes = BytesMut::new();
@@ -224,12 +216,12 @@ impl Session {
             bytes = database.take();
             response.follow(&bytes).map_err(|_| Ended)?;
         }
-        Ok((response, bytes))
+        Ok(bytes)
     }
 
     /// Takes note of what a command has done, and gives the connection back if nothing ties the session to it.
-    async fn conclude(&mut self, response: &Response, changes: &[Change]) -> Result<(), Ended> {
-        let Some(borrowed) = &mut self.borrowed else {
+    async fn conclude(&mut self, changes: &[Change]) -> Result<(), Ended> {
+        let (Some(borrowed), Some(response)) = (&mut self.borrowed, self.under_way.take()) else {
             return Err(Ended);
         };
         let connection = &mut borrowed.connection;
@@ -245,7 +237,6 @@ impl Session {
             // An error does not say whether a transaction is open.
             self.status = connection.status().await.map_err(|_| Ended)?;
         }
-        self.is_busy = false;
         let in_transaction = StatusFlags::SERVER_STATUS_IN_TRANS;
         let is_tied = self.pinned.is_some() || self.status.contains(in_transaction);
         if let Some(borrowed) = self.borrowed.take_if(|_| !is_tied) {

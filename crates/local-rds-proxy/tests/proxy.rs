@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use local_rds_proxy::{Metrics, PinReason, RdsProxy, Settings};
 use mariadb::{MariaDb, Options};
-use mysql_async::{Conn, OptsBuilder, prelude::Queryable as _};
+use mysql_async::{Conn, DriverError, Error, OptsBuilder, prelude::Queryable as _};
+use tokio::task::JoinSet;
 
 /// Far longer than anything takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const MAX_CONNECTIONS: u32 = 100;
 
 struct Fixture {
     // Before the database, so that it is gone when that goes.
@@ -22,15 +25,15 @@ impl Fixture {
         Self::start_with(connections, |_| {}).await
     }
 
-    /// A proxy that has half of the database's connections.
+    /// A proxy that has so many of the database's connections.
     async fn start_with(connections: u32, change: impl FnOnce(&mut Settings)) -> Self {
         let options = Options {
-            max_connections: 2 * connections,
+            max_connections: MAX_CONNECTIONS,
             ..Options::default()
         };
         let database = MariaDb::start(options).await.unwrap();
         let mut settings = Settings::new(database.address(), database.user(), database.password());
-        settings.max_connections_percent = 50;
+        settings.max_connections_percent = 100 * connections / MAX_CONNECTIONS;
         settings.borrow_timeout = PATIENCE;
         change(&mut settings);
         let proxy = RdsProxy::start(settings).await.unwrap();
@@ -58,15 +61,32 @@ impl Fixture {
         self.proxy.metrics()
     }
 
-    /// Waits until this holds.
+    async fn connect_directly(&self) -> Conn {
+        let options = self.options().tcp_port(self.database.port());
+        Conn::new(options).await.unwrap()
+    }
+
     async fn until(&self, holds: impl Fn(&Metrics) -> bool) {
-        let waiting = async {
-            while !holds(&self.metrics()) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        assert!(waited.is_ok(), "{:#?}", self.metrics());
+        until(&self.proxy, holds).await;
+    }
+}
+
+/// Waits until this holds.
+async fn until(proxy: &RdsProxy, holds: impl Fn(&Metrics) -> bool) {
+    let waiting = async {
+        while !holds(&proxy.metrics()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "{:#?}", proxy.metrics());
+}
+
+/// The number of the error that the server answered with.
+fn code(error: &Error) -> u16 {
+    match error {
+        Error::Server(error) => error.code,
+        other => panic!("{other}"),
     }
 }
 
@@ -135,16 +155,368 @@ async fn a_session_keeps_its_connection_until_its_transaction_ends() {
 }
 
 #[tokio::test]
-async fn a_prepared_statement_pins_until_the_session_ends() {
-    let fixture = Fixture::start(2).await;
+async fn what_a_pinned_session_leaves_behind_is_gone_when_it_ends() {
+    let fixture = Fixture::start(1).await;
     let mut one = fixture.connect().await;
     let sum: u32 = one.exec_first("SELECT ? + 1", (2,)).await.unwrap().unwrap();
     assert_eq!(sum, 3);
+    for statement in [
+        "SET @left = 1",
+        "CREATE TEMPORARY TABLE left_behind (id INT)",
+        "DO GET_LOCK('left', 0)",
+        "SET foreign_key_checks = 0",
+        "SET NAMES latin1",
+        "BEGIN",
+    ] {
+        one.query_drop(statement).await.unwrap();
+    }
+    let id = connection_id(&mut one).await;
     let metrics = fixture.metrics();
-    assert_eq!(metrics.pins[&PinReason::PreparedStatement], 1);
+    assert_eq!(
+        metrics.pins.into_iter().collect::<Vec<_>>(),
+        [(PinReason::PreparedStatement, 1)]
+    );
     assert_eq!(metrics.database_connections_currently_session_pinned, 1);
-    one.disconnect().await.unwrap();
-    fixture
-        .until(|metrics| metrics.database_connections_currently_session_pinned == 0)
+
+    // Waits until the only connection is free.
+    let mut other = fixture.connect().await;
+    let (waited, left) = tokio::join!(
+        other.query_first(
+            "SELECT @left IS NULL AND IS_FREE_LOCK('left') AND @@foreign_key_checks, \
+             @@character_set_client, @@in_transaction, '🦀'"
+        ),
+        one.disconnect()
+    );
+    left.unwrap();
+    let row: (bool, String, bool, String) = waited.unwrap().unwrap();
+    assert_eq!(row, (true, "utf8mb4".to_owned(), false, "🦀".to_owned()));
+    let gone = other.query_drop("SELECT * FROM left_behind").await;
+    assert_eq!(code(&gone.unwrap_err()), 1146);
+    assert_eq!(connection_id(&mut other).await, id);
+    assert_eq!(
+        fixture
+            .metrics()
+            .database_connections_currently_session_pinned,
+        0
+    );
+}
+
+#[tokio::test]
+async fn sessions_with_other_settings_share_a_connection_and_find_their_own_each_time() {
+    let fixture = Fixture::start(1).await;
+    let mut one = fixture.connect().await;
+    let mut other = fixture.connect().await;
+    let mut third = fixture.connect().await;
+    for statement in [
+        "SET time_zone = '+05:00', sql_mode = 'ANSI_QUOTES'",
+        "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET autocommit = 0",
+    ] {
+        one.query_drop(statement).await.unwrap();
+    }
+    other.query_drop("USE information_schema").await.unwrap();
+    other.query_drop("SET NAMES latin1").await.unwrap();
+    for _ in 0..3 {
+        for (client, settings) in [
+            (
+                &mut one,
+                "calls +05:00 ANSI_QUOTES SERIALIZABLE OFF utf8mb4",
+            ),
+            (
+                &mut other,
+                "information_schema SYSTEM - REPEATABLE-READ ON latin1",
+            ),
+            (&mut third, "calls SYSTEM - REPEATABLE-READ ON utf8mb4"),
+        ] {
+            let found: Option<String> = client
+                .query_first(
+                    "SELECT CONCAT_WS(' ', DATABASE(), @@time_zone, IF(@@sql_mode = 'ANSI_QUOTES', \
+                     @@sql_mode, '-'), @@tx_isolation, @@autocommit, @@character_set_client)",
+                )
+                .await
+                .unwrap();
+            assert_eq!(found.unwrap(), settings);
+        }
+    }
+    let metrics = fixture.metrics();
+    assert_eq!(metrics.peak_database_connections, 1);
+    assert!(metrics.pins.is_empty(), "{metrics:?}");
+}
+
+#[tokio::test]
+async fn a_client_may_begin_its_session_anew() {
+    let fixture = Fixture::start(1).await;
+    let mut one = fixture.connect().await;
+    one.query_drop("SET @left = 1").await.unwrap();
+    one.query_drop("SET time_zone = '+05:00'").await.unwrap();
+    assert!(one.reset().await.unwrap());
+    let mut other = fixture.connect().await;
+    other.query_drop("DO 1").await.unwrap();
+    let found = one.query_first("SELECT @left, @@time_zone").await.unwrap();
+    assert_eq!(found, Some((None::<u8>, "SYSTEM".to_owned())));
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_connection_is_told_what_rds_proxy_says() {
+    let fixture = Fixture::start_with(1, |settings| {
+        settings.borrow_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let mut one = fixture.connect().await;
+    let mut other = fixture.connect().await;
+    one.query_drop("BEGIN").await.unwrap();
+    let since = Instant::now();
+    let error = other.query_drop("SELECT 1").await.unwrap_err();
+    assert!(since.elapsed() >= Duration::from_millis(300));
+    assert_eq!(code(&error), 9501);
+    assert!(
+        error
+            .to_string()
+            .contains("Timed-out waiting to acquire database connection"),
+        "{error}"
+    );
+    assert_eq!(fixture.metrics().borrow_timeouts, 1);
+    one.query_drop("COMMIT").await.unwrap();
+    other.query_drop("SELECT 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_lent_in_the_order_in_which_they_were_asked_for() {
+    let fixture = Fixture::start(1).await;
+    let mut blocker = fixture.connect().await;
+    blocker
+        .query_drop("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, client INT)")
+        .await
+        .unwrap();
+    blocker.query_drop("BEGIN").await.unwrap();
+    let mut waiting = JoinSet::new();
+    for number in 0..30 {
+        let mut client = fixture.connect().await;
+        waiting.spawn(async move {
+            let insert = format!("INSERT INTO t (client) VALUES ({number})");
+            client.query_drop(insert).await.unwrap();
+        });
+        // It waits once the proxy has read its statement.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    blocker.query_drop("COMMIT").await.unwrap();
+    waiting.join_all().await;
+    let order: Vec<u32> = blocker
+        .query("SELECT client FROM t ORDER BY id")
+        .await
+        .unwrap();
+    assert_eq!(order, (0..30).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn five_hundred_clients_at_once_are_served_by_the_share_and_no_more() {
+    const SHARE: u32 = 85;
+    let fixture = Fixture::start(SHARE).await;
+    let mut clients = JoinSet::new();
+    for _ in 0..500 {
+        let options = fixture.options();
+        clients.spawn(async move {
+            for _ in 0..4 {
+                let mut client = Conn::new(options.clone()).await.unwrap();
+                client.query_drop("SELECT SLEEP(0.01)").await.unwrap();
+                client.disconnect().await.unwrap();
+            }
+        });
+    }
+    clients.join_all().await;
+    let metrics = fixture.metrics();
+    assert_eq!(metrics.max_database_connections_allowed, SHARE as usize);
+    assert!(
+        metrics.peak_database_connections <= SHARE as usize,
+        "{metrics:?}"
+    );
+    assert_eq!(metrics.client_connections_setup_succeeded, 2000);
+    let mut administration = fixture.database.administration().await.unwrap();
+    let most = administration.most_connections().await.unwrap();
+    assert!(most <= u64::from(SHARE), "{most}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_killed_and_comes_back_costs_only_what_was_under_way() {
+    let mut fixture = Fixture::start(3).await;
+    let mut idle = fixture.connect().await;
+    let mut busy = fixture.connect().await;
+    let mut in_transaction = fixture.connect().await;
+    idle.query_drop("SELECT 1").await.unwrap();
+    in_transaction.query_drop("BEGIN").await.unwrap();
+    let Fixture { proxy, database } = &mut fixture;
+    let kill = async {
+        until(proxy, |metrics| {
+            metrics.database_connections_currently_borrowed == 2
+        })
         .await;
+        database.kill().await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(busy.query_drop("SELECT SLEEP(60)"), kill);
+    assert!(is_gone(&ended.unwrap_err()));
+    let ended = in_transaction.query_drop("SELECT 1").await;
+    assert!(is_gone(&ended.unwrap_err()));
+
+    // The request waits for the database to come back.
+    let restart = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        database.restart().await.unwrap();
+    };
+    let (found, ()) = tokio::join!(idle.query_first("SELECT 2"), restart);
+    assert_eq!(found.unwrap(), Some(2));
+    fixture
+        .until(|metrics| metrics.database_connections_currently_borrowed == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn connections_killed_while_idle_are_replaced_unnoticed() {
+    let fixture = Fixture::start(4).await;
+    let mut clients = JoinSet::new();
+    for _ in 0..4 {
+        let mut client = fixture.connect().await;
+        clients.spawn(async move {
+            client.query_drop("SELECT SLEEP(0.2)").await.unwrap();
+            client
+        });
+    }
+    let clients = clients.join_all().await;
+    let mut administration = fixture.database.administration().await.unwrap();
+    administration.kill_connections().await.unwrap();
+    while administration.connections().await.unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for mut client in clients {
+        client.query_drop("SELECT 1").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_whose_connections_others_use_up_is_waited_for() {
+    let fixture = Fixture::start(5).await;
+    let mut others = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        others.push(fixture.connect_directly().await);
+    }
+    let mut client = fixture.connect().await;
+    let leave = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        others.pop().unwrap().disconnect().await.unwrap();
+    };
+    let (found, ()) = tokio::join!(client.query_first("SELECT 1"), leave);
+    assert_eq!(found.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn who_does_not_know_the_password_is_not_let_in() {
+    let fixture = Fixture::start(1).await;
+    for options in [
+        fixture.options().pass(Some("wrong")),
+        fixture.options().pass(None::<&str>),
+        fixture.options().user(Some("nobody")),
+    ] {
+        let error = Conn::new(options).await.unwrap_err();
+        assert_eq!(code(&error), 1045, "{error}");
+    }
+    fixture
+        .until(|metrics| metrics.client_connections_setup_failed_auth == 3)
+        .await;
+    assert_eq!(fixture.metrics().peak_database_connections, 0);
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_an_error_of_the_first_statement() {
+    let fixture = Fixture::start(1).await;
+    let options = fixture.options().db_name(Some("nowhere"));
+    let mut client = Conn::new(options).await.unwrap();
+    let error = client.query_drop("SELECT 1").await.unwrap_err();
+    assert!(matches!(code(&error), 1044 | 1049), "{error}");
+    fixture
+        .connect()
+        .await
+        .query_drop("SELECT 1")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_session_without_a_database_does_not_find_one_in_use() {
+    let fixture = Fixture::start(1).await;
+    fixture
+        .connect()
+        .await
+        .query_drop("SELECT 1")
+        .await
+        .unwrap();
+    let mut client = Conn::new(fixture.options().db_name(None::<&str>))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let found: Option<Option<String>> = client.query_first("SELECT DATABASE()").await.unwrap();
+        assert_eq!(found, Some(None));
+        fixture
+            .connect()
+            .await
+            .query_drop("SELECT 1")
+            .await
+            .unwrap();
+    }
+    assert_eq!(fixture.metrics().peak_database_connections, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_for_too_long_is_sent_away() {
+    let fixture = Fixture::start_with(1, |settings| {
+        settings.idle_client_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let mut client = fixture.connect().await;
+    client.query_drop("SELECT SLEEP(0.2)").await.unwrap();
+    fixture
+        .until(|metrics| metrics.client_connections == 0)
+        .await;
+    assert!(is_gone(&client.query_drop("SELECT 1").await.unwrap_err()));
+}
+
+#[tokio::test]
+async fn what_is_under_way_ends_before_the_proxy_stops_and_nothing_new_begins() {
+    let fixture = Fixture::start(5).await;
+    let address = fixture.proxy.address();
+    let mut busy = fixture.connect().await;
+    let mut idle = fixture.connect().await;
+    idle.query_drop("SELECT 1").await.unwrap();
+    let Fixture { proxy, database } = fixture;
+    let query = busy.query_first("SELECT SLEEP(0.5)");
+    let stop = async {
+        until(&proxy, |metrics| {
+            metrics.database_connections_currently_borrowed == 1
+        })
+        .await;
+        proxy.stop().await.unwrap();
+    };
+    let (slept, ()) = tokio::join!(query, stop);
+    assert_eq!(slept.unwrap(), Some(0));
+    assert!(is_gone(&idle.query_drop("SELECT 1").await.unwrap_err()));
+    let refused = tokio::net::TcpStream::connect(address).await;
+    assert!(refused.is_err());
+    let mut administration = database.administration().await.unwrap();
+    assert_eq!(administration.connections().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let settings = Settings::new("127.0.0.1:1", "calls", "secret");
+    let error = RdsProxy::start(settings).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the database at 127.0.0.1:1 does not answer: "),
+        "{error}"
+    );
+}
+
+/// Whether the connection was closed without an answer.
+fn is_gone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Io(_) | Error::Driver(DriverError::ConnectionClosed)
+    )
 }

@@ -66,7 +66,7 @@ impl Stack {
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let listeners = Listeners::bind(settings.port).await?;
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
-        let (database, no_database) = database(&sketch.databases()?, settings.database).await?;
+        let database = database(&sketch.databases()?, settings.database).await?;
         let template = sketch.evaluate(Endpoints {
             api: listeners.url(),
             database: database.as_ref().map(|it| it.address().to_owned()),
@@ -95,7 +95,7 @@ impl Stack {
         } = template.resolve(&outputs, &access)?;
         let skipped = without_database.into_iter().map(|name| SkippedFunction {
             name,
-            reason: no_database.clone(),
+            reason: mariadb::Error::NotInstalled.to_string(),
         });
         let host = Host::new(functions.clone(), settings.host.clone())?;
         let doors = doors(&served, &queue_routes, ministack.endpoint());
@@ -270,28 +270,26 @@ impl Metered {
     }
 }
 
-/// The database that is needed, or why it can't be had.
+/// The database, if one is needed. Where there is no MariaDB there is none, if that is no error.
 async fn database(
     needed: &Databases,
     settings: DatabaseSettings,
-) -> Result<(Option<Database>, String), Error> {
+) -> Result<Option<Database>, Error> {
     if !needed.database {
-        return Ok((None, String::new()));
+        return Ok(None);
     }
     let mut database = match settings.url {
         Some(url) => Database::at(&url)?,
         None => match Database::start(settings.server).await {
             Ok(database) => database,
-            Err(missing @ mariadb::Error::NotInstalled) if !settings.required => {
-                return Ok((None, missing.to_string()));
-            }
+            Err(mariadb::Error::NotInstalled) if !settings.required => return Ok(None),
             Err(error) => return Err(error.into()),
         },
     };
     if let Some(pool) = &needed.proxy {
         database.start_proxy(pool).await?;
     }
-    Ok((Some(database), String::new()))
+    Ok(Some(database))
 }
 
 /// The doors of these functions and queues, the queues being at this endpoint.

@@ -35,8 +35,8 @@ impl Administration {
         Ok(self.connection.query_drop("FLUSH STATUS").await?)
     }
 
-    /// The most connections of users that were open at a time, since the server started or this was last forgotten. There
-    /// must be no other administrator meanwhile.
+    /// The most connections of users that were open at a time since this administrator last forgot them. There must be no
+    /// other administrator meanwhile.
     pub async fn most_connections(&mut self) -> Result<u64, Error> {
         let most = self.global_status("Max_used_connections").await?;
         // One is ours.

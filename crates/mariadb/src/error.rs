@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 pub enum Error {
     /// There is no MariaDB server to be found.
     #[error(
-        "MariaDB is not installed: install mariadb-server (Debian or Ubuntu: sudo apt-get install mariadb-server-core)"
+        "MariaDB is not installed: install mariadb-server (Debian or Ubuntu: sudo apt-get install mariadb-server-core mariadb-client-core)"
     )]
     NotInstalled,
     /// It was to be found here, and is not.

@@ -13,12 +13,13 @@ use crate::Error;
 /// Where a server may be although it is not in the `PATH` of those who are not root.
 const DIRECTORIES_OF_SERVERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"];
 
-/// Finds the server: what `MARIADBD` names if it is set, or `mariadbd` in `PATH` or where systems keep servers, or a
+/// Finds the server: what `MARIADBD` names if it is set (none, if it is empty), or `mariadbd` in `PATH` or where systems keep servers, or a
 /// `mysqld` there that is MariaDB's.
 pub fn find_program() -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("MARIADBD").map(PathBuf::from) {
         return match named.is_file() {
             true => Ok(named),
+            false if named.as_os_str().is_empty() => Err(Error::NotInstalled),
             false => Err(Error::NoSuchProgram(named)),
         };
     }

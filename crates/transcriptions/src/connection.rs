@@ -56,10 +56,9 @@ mod tests {
     use std::{num::NonZeroU64, time::Instant};
 
     use mariadb::Options;
-    use mysql_async::prelude::Queryable;
 
     use super::*;
-    use crate::testing::{Database, settings};
+    use crate::testing::{Database, limit_account, settings};
 
     const WANTED: Wanted = Wanted::Id(NonZeroU64::MIN);
     const TIME: Duration = Duration::from_secs(20);
@@ -131,12 +130,8 @@ mod tests {
             connection.disconnect().await.unwrap();
         }
 
-        let limit = format!(
-            "ALTER USER {}@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1",
-            database.server.user()
-        );
+        limit_account(&database.server, 1).await.unwrap();
         let mut administration = database.administration().await.unwrap();
-        administration.connection().query_drop(limit).await.unwrap();
         while administration.connections().await.unwrap() > 0 {}
         let _open = settings.connect().await.unwrap();
         let error = settings.connect().await.unwrap_err();

@@ -45,23 +45,25 @@ pub async fn find(connection: &mut Conn, wanted: Wanted) -> Result<Option<Transc
     transcription(row.map_err(Error::Query)?)
 }
 
-/// The same, together with the first row of another statement, in the same round trip.
+/// The same, and in the same round trip all rows of other statements, which are separated by semicolons.
 ///
 /// # Errors
 ///
-/// When the connection is lost or the database refuses either.
+/// When the connection is lost or the database refuses one of them.
 pub async fn find_and<T: FromRow + Send + 'static>(
     connection: &mut Conn,
     wanted: Wanted,
     also: &str,
-) -> Result<(Option<Transcription>, Option<T>), Error> {
+) -> Result<(Option<Transcription>, Vec<T>), Error> {
     let statements = format!("{}; {also}", wanted.statement());
     let rows = async {
         let mut results = connection.query_iter(statements).await?;
         let found: Vec<Row> = results.collect().await?;
-        let also: Vec<T> = results.collect().await?;
-        results.drop_result().await?;
-        Ok((found.into_iter().next(), also.into_iter().next()))
+        let mut also = Vec::new();
+        while !results.is_empty() {
+            also.append(&mut results.collect().await?);
+        }
+        Ok((found.into_iter().next(), also))
     };
     let (found, also) = rows.await.map_err(Error::Query)?;
     Ok((transcription(found)?, also))
@@ -131,16 +133,18 @@ mod tests {
     async fn another_statement_goes_along() {
         let database = Database::start(Options::default()).await.unwrap();
         let mut connection = database.settings().unwrap().connect().await.unwrap();
-        let (found, also): (_, Option<u64>) =
-            find_and(&mut connection, id(1), "SELECT 42").await.unwrap();
-        assert_eq!((found.unwrap().id, also), (1, Some(42)));
-        let (found, also): (_, Option<u64>) =
-            find_and(&mut connection, id(9), "SELECT 43").await.unwrap();
-        assert_eq!((found, also), (None, Some(43)));
-        let (found, also): (_, Option<u64>) = find_and(&mut connection, id(2), "SELECT 1 LIMIT 0")
-            .await
-            .unwrap();
-        assert_eq!((found.unwrap().id, also), (2, None));
+        let mut find_and = async |wanted, also| {
+            let (found, also) = find_and::<u64>(&mut connection, wanted, also)
+                .await
+                .unwrap();
+            (found.map(|transcription| transcription.id), also)
+        };
+        assert_eq!(find_and(id(1), "SELECT 42").await, (Some(1), vec![42]));
+        assert_eq!(find_and(id(9), "SELECT 43").await, (None, vec![43]));
+        let none = "SELECT 1 LIMIT 0";
+        assert_eq!(find_and(id(2), none).await, (Some(2), vec![]));
+        let several = "SELECT 1 LIMIT 0; SELECT 1 UNION SELECT 2; SELECT 3";
+        assert_eq!(find_and(id(2), several).await, (Some(2), vec![1, 2, 3]));
         assert!(find(&mut connection, id(3)).await.unwrap().is_some());
     }
 

@@ -39,10 +39,7 @@ impl Database {
     /// When the server cannot be started.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let server = MariaDb::start(options).await?;
-        let mut administration = server.administration().await?;
-        let connection = administration.connection();
-        connection.query_drop(SCHEMA).await?;
-        connection.query_drop(TRANSCRIPTIONS).await?;
+        fill(&server).await?;
         Ok(Self { server })
     }
 
@@ -98,22 +95,6 @@ impl Database {
     pub async fn administration(&self) -> Result<Administration, Error> {
         self.server.administration().await
     }
-
-    /// Makes each query for a transcription take this long, in seconds, by the table being a view.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not run.
-    pub async fn slow_down(&self, seconds: f64) -> Result<(), Error> {
-        let mut administration = self.administration().await?;
-        let connection = administration.connection();
-        connection
-            .query_drop("RENAME TABLE transcriptions TO fast")
-            .await?;
-        let view =
-            format!("CREATE VIEW transcriptions AS SELECT * FROM fast WHERE SLEEP({seconds}) = 0");
-        Ok(connection.query_drop(view).await?)
-    }
 }
 
 /// The settings from these variables and nothing else.
@@ -128,6 +109,51 @@ pub fn settings(variables: &[(&'static str, String)]) -> Result<ConnectionSettin
             .map(|(_, value)| value.clone())
             .ok_or(MissingVariable(name))
     })
+}
+
+/// Makes the table, with the transcriptions 1 to [`ROWS`].
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn fill(server: &MariaDb) -> Result<(), Error> {
+    let mut administration = server.administration().await?;
+    for statement in [
+        SCHEMA,
+        // The rows are to be there after a crash.
+        "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+        TRANSCRIPTIONS,
+    ] {
+        administration.connection().query_drop(statement).await?;
+    }
+    Ok(())
+}
+
+/// Makes each query for a transcription take this long, in seconds, by the table being a view.
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn slow_down(server: &MariaDb, seconds: f64) -> Result<(), Error> {
+    let mut administration = server.administration().await?;
+    let view =
+        format!("CREATE VIEW transcriptions AS SELECT * FROM fast WHERE SLEEP({seconds}) = 0");
+    for statement in ["RENAME TABLE transcriptions TO fast", &view] {
+        administration.connection().query_drop(statement).await?;
+    }
+    Ok(())
+}
+
+/// Lets the functions' account have so many connections at a time.
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn limit_account(server: &MariaDb, connections: u32) -> Result<(), Error> {
+    let user = server.user();
+    let limit = format!("ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS {connections}");
+    let mut administration = server.administration().await?;
+    Ok(administration.connection().query_drop(limit).await?)
 }
 
 /// The second transcription, as a caller sees it.

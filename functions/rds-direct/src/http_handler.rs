@@ -22,8 +22,13 @@ pub(crate) async fn handle(
 
 #[cfg(test)]
 mod tests {
+    use function_kit::testing::{answer, damaged, recorded_events};
     use mariadb::Options;
-    use transcriptions::testing::{Database, assert_recorded_events_are_answered};
+    use proptest::{
+        strategy::{Strategy, ValueTree},
+        test_runner::{Config, TestRunner},
+    };
+    use transcriptions::testing::{Database, assert_recorded_events_are_answered, settings};
 
     use super::*;
 
@@ -33,5 +38,50 @@ mod tests {
         let settings = database.settings().unwrap();
         assert_recorded_events_are_answered("rds-direct", |request| handle(&settings, request))
             .await;
+    }
+
+    #[tokio::test]
+    async fn a_bad_id_never_reaches_the_database() {
+        let nobody = settings(&nowhere()).unwrap();
+        for (file, event) in recorded_events("rds-direct").unwrap() {
+            let answer = answer(&event, |request| handle(&nobody, request))
+                .await
+                .unwrap();
+            let status = match file.split_once('-') {
+                Some(("bad", _)) => 400,
+                Some(("delete" | "head" | "post", _)) => 405,
+                _ => 503,
+            };
+            assert_eq!(answer["statusCode"], status, "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_damaged_event_is_an_answer_or_an_error() {
+        let nobody = settings(&nowhere()).unwrap();
+        let events = recorded_events("rds-direct").unwrap();
+        let events = damaged(events.into_values().collect());
+        let mut runner = TestRunner::new(Config::default());
+        for _ in 0..512 {
+            let event = events.new_tree(&mut runner).unwrap().current();
+            if let Ok(answer) = answer(&event, |request| handle(&nobody, request)).await {
+                let status = answer["statusCode"].as_u64();
+                assert!(
+                    matches!(status, Some(400 | 405 | 503)),
+                    "{status:?}: {}",
+                    String::from_utf8_lossy(&event)
+                );
+            }
+        }
+    }
+
+    /// The variables of a database where nobody listens.
+    fn nowhere() -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_HOST", "127.0.0.1:1".to_owned()),
+            ("DATABASE_NAME", "calls".to_owned()),
+            ("DATABASE_USER", "calls".to_owned()),
+            ("DATABASE_PASSWORD", "secret".to_owned()),
+        ]
     }
 }

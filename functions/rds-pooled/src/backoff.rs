@@ -3,9 +3,18 @@
 use std::time::Duration;
 
 /// The shortest wait.
-const BASE: Duration = Duration::from_millis(2);
+const BASE: Duration = Duration::from_millis(1);
 /// The longest.
 const CAP: Duration = Duration::from_millis(100);
+
+/// The longest that one who has just had a connection stands back for those who wait for one.
+const TURN: Duration = Duration::from_millis(6);
+
+/// How long to stand back before the first try where connections are refused: at random, so that in the time that a free
+/// connection stays free, one of those who wait comes by. Without it, who had the connection last has it next.
+pub(crate) fn stand_back() -> Duration {
+    TURN.mul_f64(fastrand::f64())
+}
 
 /// Waits with decorrelated jitter: random, of up to three times the last one. From "Exponential Backoff And Jitter", AWS
 /// Architecture Blog, 2015.

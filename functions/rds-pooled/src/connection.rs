@@ -4,23 +4,26 @@
 //! An execution environment is frozen between invocations, so nothing happens in the background: what is to be known about
 //! the connection is found out by using it.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
-use mysql_async::{Conn, prelude::Queryable};
+use mysql_async::Conn;
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
 };
 use tracing::{info, warn};
-use transcriptions::{ConnectionSettings, Error, Transcription, Wanted, within};
+use transcriptions::{ConnectionSettings, Error, Transcription, Wanted, find, find_and, within};
 
 use crate::{
-    backoff::Backoff,
-    utilisation::{Answer, Limits, Watch},
+    backoff::{Backoff, stand_back},
+    idle::Sweep,
+    utilisation::{Limits, QUESTION, Watch},
 };
 
 /// How long the init phase may wait for the database. Without a connection, the first invocation opens one.
 const TO_OPEN: Duration = Duration::from_secs(1);
+/// What the init phase reads.
+const FIRST: Wanted = Wanted::Id(NonZeroU64::MIN);
 
 /// The connection of one execution environment.
 pub(crate) struct KeptConnection {
@@ -31,6 +34,7 @@ pub(crate) struct KeptConnection {
 struct Kept {
     connection: Option<Conn>,
     watch: Watch,
+    sweep: Sweep,
 }
 
 impl KeptConnection {
@@ -39,23 +43,18 @@ impl KeptConnection {
             settings,
             kept: Mutex::new(Kept {
                 connection: None,
-                watch: Watch::new(limits),
+                watch: Watch::new(limits.max_utilisation),
+                sweep: Sweep::new(limits.max_idle),
             }),
         }
     }
 
-    /// Opens the connection, and keeps it unless too many are kept already.
+    /// Opens the connection and tries it, and keeps it unless too many are kept already.
     pub(crate) async fn open(&self) {
         let opened = within(TO_OPEN, async {
             let mut kept = self.kept.lock().await;
-            let mut connection = self.settings.connect().await?;
-            if let Some(question) = kept.watch.question() {
-                let answer = connection.query_first(question).await;
-                kept.answered(&mut connection, answer.map_err(Error::Query)?)
-                    .await;
-            }
-            kept.keep(connection).await;
-            Ok(())
+            let connection = self.settings.connect().await?;
+            kept.ask(connection, FIRST).await
         })
         .await;
         if let Err(error) = opened {
@@ -94,6 +93,9 @@ impl Kept {
         settings: &ConnectionSettings,
         deadline: Instant,
     ) -> Result<Conn, Error> {
+        if self.watch.is_contended() {
+            sleep(stand_back()).await;
+        }
         let mut backoff = Backoff::new();
         loop {
             let error = match settings.connect().await {
@@ -109,42 +111,266 @@ impl Kept {
         }
     }
 
-    /// Reads the transcription, and now and then how many connections there are. A connection that fails is closed.
+    /// Reads the transcription, and now and then how many connections there are. Where it is crowded, the connection is
+    /// closed after that; one that fails, always.
     async fn ask(
         &mut self,
         mut connection: Conn,
         wanted: Wanted,
     ) -> Result<Option<Transcription>, Error> {
-        let Some(question) = self.watch.question() else {
-            let found = transcriptions::find(&mut connection, wanted).await?;
-            self.keep(connection).await;
-            return Ok(found);
+        let found = if self.watch.is_due() {
+            let (found, answer) = find_and(&mut connection, wanted, QUESTION).await?;
+            self.watch.answered(&answer);
+            found
+        } else {
+            find(&mut connection, wanted).await?
         };
-        let (found, answer) =
-            transcriptions::find_and::<Answer>(&mut connection, wanted, &question).await?;
-        self.answered(&mut connection, answer).await;
-        self.keep(connection).await;
-        Ok(found)
-    }
-
-    /// Closes what nobody uses, if the answer says that there are too many connections.
-    async fn answered(&mut self, connection: &mut Conn, answer: Option<Answer>) {
-        let Some(answer) = answer else { return };
-        for id in self.watch.answered(answer) {
-            // Another environment may have been faster.
-            if connection.query_drop(format!("KILL {id}")).await.is_ok() {
-                info!(id, "an idle connection is closed");
-            }
-        }
-    }
-
-    /// Keeps the connection for the next invocation, or closes it where it is crowded.
-    async fn keep(&mut self, connection: Conn) {
-        if self.watch.is_crowded() {
+        if !self.watch.is_crowded() {
+            self.connection = Some(connection);
+        } else if self.sweep.run(&mut connection).await.is_ok() {
             // It is over anyway, whether or not the database hears of it.
             let _ = connection.disconnect().await;
-        } else {
-            self.connection = Some(connection);
         }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mariadb::Options;
+    use tokio::{
+        io::copy_bidirectional,
+        net::{TcpListener, TcpStream},
+        task::JoinSet,
+    };
+    use transcriptions::testing::{Database, settings};
+
+    use super::*;
+
+    const WANTED: Wanted = FIRST;
+    const TIME: Duration = Duration::from_secs(20);
+
+    async fn database(max_connections: u32) -> Database {
+        let options = Options {
+            max_connections,
+            ..Options::default()
+        };
+        Database::start(options).await.unwrap()
+    }
+
+    /// The connection of another environment.
+    fn environment(database: &Database) -> KeptConnection {
+        KeptConnection::new(database.settings().unwrap(), Limits::default())
+    }
+
+    async fn id(connection: &KeptConnection) -> Result<u64, Error> {
+        let found = connection.find(WANTED, TIME).await?;
+        Ok(found.unwrap().id)
+    }
+
+    async fn is_kept(connection: &KeptConnection) -> bool {
+        connection.kept.lock().await.connection.is_some()
+    }
+
+    #[tokio::test]
+    async fn an_invocation_is_one_query_on_the_connection_of_the_init_phase() {
+        let database = database(10).await;
+        database.log().await.unwrap();
+        let environment = environment(&database);
+        environment.open().await;
+        for _ in 0..100 {
+            assert_eq!(id(&environment).await.unwrap(), 1);
+        }
+        let log = database.log().await.unwrap();
+        let count = |what: &str| log.iter().filter(|(it, _)| it == what).count();
+        assert_eq!(count("Connect"), 1);
+        let watched = log
+            .iter()
+            .filter(|(_, text)| text.contains("Threads_connected"));
+        let watched = watched.count();
+        // Once in the init phase; the rest took seconds if this machine is very slow.
+        assert!((1..=10).contains(&watched), "asked {watched} times");
+        assert_eq!(count("Query"), 100 + watched);
+        assert_eq!(log.len(), 1 + 100 + watched);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_does_not_keep_an_environment_from_starting() {
+        let mut database = database(10).await;
+        database.server.kill().await.unwrap();
+        let environment = environment(&database);
+        environment.open().await;
+        let error = id(&environment).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        database.server.restart().await.unwrap();
+        assert_eq!(id(&environment).await.unwrap(), 1);
+        assert!(is_kept(&environment).await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_killed_is_replaced_in_the_same_invocation() {
+        let database = database(10).await;
+        let environment = environment(&database);
+        environment.open().await;
+        let mut administration = database.administration().await.unwrap();
+        for _ in 0..3 {
+            administration.kill_connections().await.unwrap();
+            assert_eq!(id(&environment).await.unwrap(), 1);
+            assert!(is_kept(&environment).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_was_killed_and_restarted_fails_no_invocation() {
+        let mut database = database(10).await;
+        let environment = environment(&database);
+        environment.open().await;
+        for _ in 0..2 {
+            database.server.kill().await.unwrap();
+            database.server.restart().await.unwrap();
+            assert_eq!(id(&environment).await.unwrap(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_idle_for_too_long_is_replaced_in_the_same_invocation() {
+        let options = Options {
+            wait_timeout: Duration::from_secs(2),
+            ..Options::default()
+        };
+        let database = Database::start(options).await.unwrap();
+        let environment = environment(&database);
+        environment.open().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(id(&environment).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_dead_without_a_sign_of_it_is_replaced_in_the_same_invocation() {
+        let database = database(10).await;
+        // Like a gateway that has forgotten the connection: it stays open, and nothing comes through.
+        let gateway = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut variables = database.variables();
+        variables[0].1 = gateway.local_addr().unwrap().to_string();
+        let server = database.server.address();
+        let relays = tokio::spawn(async move {
+            let mut relays = Vec::new();
+            let mut streams = Vec::new();
+            loop {
+                let (client, _) = gateway.accept().await.unwrap();
+                let server = TcpStream::connect(&server).await.unwrap();
+                let streams_of = Arc::new(Mutex::new((client, server)));
+                streams.push(Arc::clone(&streams_of));
+                relays.iter().for_each(tokio::task::JoinHandle::abort);
+                relays.push(tokio::spawn(async move {
+                    let (client, server) = &mut *streams_of.lock().await;
+                    let _ = copy_bidirectional(client, server).await;
+                }));
+            }
+        });
+        let settings = settings(&variables).unwrap();
+        let environment = KeptConnection::new(settings, Limits::default());
+        environment.open().await;
+        assert!(is_kept(&environment).await);
+        // The gateway forgets the connection when there is another.
+        let another = TcpStream::connect(&variables[0].1).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let time = Duration::from_secs(3);
+        let found = environment.find(WANTED, time).await.unwrap();
+        assert_eq!(found.unwrap().id, 1);
+        drop(another);
+        relays.abort();
+    }
+
+    #[tokio::test]
+    async fn where_there_are_too_many_connections_an_invocation_waits_for_one() {
+        let database = database(10).await;
+        let environment = environment(&database);
+        let settings = database.settings().unwrap();
+        let mut others = Vec::new();
+        while let Ok(other) = settings.connect().await {
+            others.push(other);
+        }
+        assert_eq!(others.len(), 10);
+        // Its failure is ignored.
+        environment.open().await;
+        assert!(!is_kept(&environment).await);
+
+        let time = Duration::from_millis(300);
+        let since = Instant::now();
+        let error = environment.find(WANTED, time).await.unwrap_err();
+        assert!(error.is_too_many_connections(), "{error}");
+        assert!(since.elapsed() < TIME);
+
+        let waits = id(&environment);
+        let leaves = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            others.pop().unwrap().disconnect().await.unwrap();
+        };
+        let (id, ()) = tokio::join!(waits, leaves);
+        assert_eq!(id.unwrap(), 1);
+        assert!(!is_kept(&environment).await);
+    }
+
+    #[tokio::test]
+    async fn where_it_is_crowded_a_connection_is_not_kept() {
+        let database = database(10).await;
+        let settings = database.settings().unwrap();
+        let mut others = Vec::new();
+        for _ in 0..8 {
+            others.push(settings.connect().await.unwrap());
+        }
+        let ninth = environment(&database);
+        ninth.open().await;
+        assert!(!is_kept(&ninth).await);
+        assert_eq!(id(&ninth).await.unwrap(), 1);
+        assert!(!is_kept(&ninth).await);
+
+        others.pop().unwrap().disconnect().await.unwrap();
+        // After the interval at the latest, it sees that it is not crowded any more.
+        let since = Instant::now();
+        while !is_kept(&ninth).await {
+            assert_eq!(id(&ninth).await.unwrap(), 1);
+            assert!(since.elapsed() < TIME);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_it_is_crowded_idle_connections_of_others_are_closed() {
+        let database = database(10).await;
+        let mut frozen = Vec::new();
+        for _ in 0..9 {
+            frozen.push(database.settings().unwrap().connect().await.unwrap());
+        }
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        let limits = Limits {
+            max_idle: 1,
+            ..Limits::default()
+        };
+        let living = KeptConnection::new(database.settings().unwrap(), limits);
+        let mut administration = database.administration().await.unwrap();
+        let since = Instant::now();
+        while administration.connections().await.unwrap() > 2 {
+            assert_eq!(id(&living).await.unwrap(), 1);
+            assert!(since.elapsed() < TIME);
+        }
+    }
+
+    #[tokio::test]
+    async fn many_more_environments_than_connections_share_them() {
+        let database = database(20).await;
+        let mut environments = JoinSet::new();
+        for _ in 0..100 {
+            let environment = environment(&database);
+            environments.spawn(async move {
+                environment.open().await;
+                for _ in 0..20 {
+                    assert_eq!(id(&environment).await.unwrap(), 1);
+                }
+            });
+        }
+        environments.join_all().await;
     }
 }

@@ -20,3 +20,21 @@ pub(crate) async fn handle(
     let time_left = deadline::time_left(request.lambda_context_ref());
     Ok(response(connection.find(wanted, time_left).await))
 }
+
+#[cfg(test)]
+mod tests {
+    use mariadb::Options;
+    use transcriptions::testing::{Database, assert_recorded_events_are_answered};
+
+    use super::*;
+    use crate::utilisation::Limits;
+
+    #[tokio::test]
+    async fn every_recorded_event_is_answered() {
+        let database = Database::start(Options::default()).await.unwrap();
+        let connection = KeptConnection::new(database.settings().unwrap(), Limits::default());
+        connection.open().await;
+        let handler = |request| handle(&connection, request);
+        assert_recorded_events_are_answered("rds-pooled", handler).await;
+    }
+}

@@ -3,6 +3,7 @@
 mod backoff;
 mod connection;
 mod http_handler;
+mod idle;
 mod utilisation;
 
 use function_kit::logs;

@@ -1,6 +1,6 @@
-//! How many of the connections that the database allows are open, and which of them nobody uses any more.
+//! How many of the connections that the database allows are open.
 //!
-//! The question goes along with a query now and then, as a second statement: it takes no round trip of its own.
+//! The question goes along with a query now and then, as further statements: it takes no round trip of its own.
 
 use std::time::Duration;
 
@@ -12,12 +12,10 @@ use tokio::time::Instant;
 pub(crate) struct Limits {
     /// `DATABASE_MAX_UTILISATION`: above this share of the connections that the database allows, in percent, a connection
     /// is not kept. The rest is for those who have none. 80 unless given.
-    max_utilisation: u64,
+    pub(crate) max_utilisation: u64,
     /// `DATABASE_MAX_IDLE`: above that share, a connection of this account that has been idle for so many seconds is
     /// closed, whoever opened it: its environment is frozen or gone. If it comes back, it opens another. 30 unless given.
-    max_idle: u64,
-    /// `DATABASE_WATCH_INTERVAL`: how often an environment asks, in seconds. 1 unless given.
-    interval: u64,
+    pub(crate) max_idle: u64,
 }
 
 /// A variable is not as it should be.
@@ -25,12 +23,21 @@ pub(crate) struct Limits {
 #[error("{0} is not a whole number")]
 pub(crate) struct NotANumber(&'static str);
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_utilisation: 80,
+            max_idle: 30,
+        }
+    }
+}
+
 impl Limits {
     pub(crate) fn from_environment() -> Result<Self, NotANumber> {
+        let default = Self::default();
         Ok(Self {
-            max_utilisation: number("DATABASE_MAX_UTILISATION", 80)?,
-            max_idle: number("DATABASE_MAX_IDLE", 30)?,
-            interval: number("DATABASE_WATCH_INTERVAL", 1)?,
+            max_utilisation: number("DATABASE_MAX_UTILISATION", default.max_utilisation)?,
+            max_idle: number("DATABASE_MAX_IDLE", default.max_idle)?,
         })
     }
 }
@@ -42,64 +49,71 @@ fn number(name: &'static str, default: u64) -> Result<u64, NotANumber> {
     }
 }
 
-/// At most so many idle connections are closed at a time: others see them too.
-const CLOSED_AT_A_TIME: usize = 8;
+/// Rows of a name and a number; any account may ask. Counting in the process list would take four times as long.
+pub(crate) const QUESTION: &str = "SELECT 'max_connections', @@max_connections \
+    UNION ALL SELECT 'max_user_connections', @@max_user_connections; \
+    SHOW GLOBAL STATUS WHERE variable_name IN \
+    ('Threads_connected', 'Connection_errors_max_connections', 'Aborted_connects')";
 
-/// What the database answers to [`Watch::question`]: connections, connections that the server allows, connections that it
-/// allows the account (0: as many as the server), ids of idle connections or NULL.
-pub(crate) type Answer = (u64, u64, u64, Option<String>);
+/// An environment asks after so long for each open connection, so that all together ask about 200 times a second.
+const INTERVAL: Duration = Duration::from_millis(5);
+/// But not sooner than this: it makes an invocation a tenth of a millisecond longer.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watches the utilisation for one environment.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    limits: Limits,
+    max_utilisation: u64,
     crowded: bool,
+    contended: bool,
+    refusals: Option<u64>,
+    interval: Duration,
     due: Instant,
 }
 
 impl Watch {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// Whose first question is due.
+    pub(crate) fn new(max_utilisation: u64) -> Self {
         Self {
-            limits,
+            max_utilisation,
             crowded: false,
+            contended: false,
+            refusals: None,
+            interval: SHORTEST_INTERVAL,
             due: Instant::now(),
         }
     }
 
-    /// The statement that asks, when it is time to. Without privileges, an account sees its own connections.
-    pub(crate) fn question(&self) -> Option<String> {
-        (Instant::now() >= self.due).then(|| {
-            format!(
-                "SELECT COUNT(*), @@max_connections, @@max_user_connections, \
-                 GROUP_CONCAT(IF(command = 'Sleep' AND time >= {} AND \
-                 user = SUBSTRING_INDEX(USER(), '@', 1), id, NULL) ORDER BY time DESC) \
-                 FROM information_schema.processlist",
-                self.limits.max_idle
-            )
-        })
+    /// Whether it is time for the question.
+    pub(crate) fn is_due(&self) -> bool {
+        Instant::now() >= self.due
     }
 
-    /// Takes the answer, and returns the ids of the connections to close.
-    pub(crate) fn answered(&mut self, (open, server, account, idle): Answer) -> Vec<u64> {
-        let allowed = if account == 0 {
-            server
-        } else {
-            server.min(account)
+    /// Takes the answer to the question. It is crowded where more than the share are open, or where somebody was refused
+    /// since the last answer.
+    pub(crate) fn answered(&mut self, answer: &[(String, u64)]) {
+        let number = |name: &str| {
+            let row = answer.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
+            row.map_or(0, |(_, number)| *number)
         };
-        self.crowded = open * 100 > allowed * self.limits.max_utilisation;
-        self.postpone();
-        if !self.crowded {
-            return Vec::new();
+        let open = number("Threads_connected");
+        let mut refusals = number("Connection_errors_max_connections");
+        // An account with a limit of its own is refused when it is reached, which is not counted apart from other failures.
+        if number("max_user_connections") > 0 {
+            refusals += number("Aborted_connects");
         }
-        let idle = idle.unwrap_or_default();
-        idle.split(',')
-            .map_while(|id| id.parse().ok())
-            .take(CLOSED_AT_A_TIME)
-            .collect()
+        self.contended = self.refusals.is_some_and(|last| refusals > last);
+        self.refusals = Some(refusals);
+        self.crowded =
+            self.contended || open * 100 > number("max_connections") * self.max_utilisation;
+        let interval = INTERVAL.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
+        self.interval = interval.max(SHORTEST_INTERVAL);
+        self.postpone();
     }
 
     /// The database had no connection to give: it needs no asking.
     pub(crate) fn refused(&mut self) {
+        self.contended = true;
         self.crowded = true;
         self.postpone();
     }
@@ -109,10 +123,14 @@ impl Watch {
         self.crowded
     }
 
+    /// Whether there are so many that somebody was refused.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.contended
+    }
+
     /// Environments that started together do not ask together for long.
     fn postpone(&mut self) {
-        let interval = Duration::from_secs(self.limits.interval);
-        self.due = Instant::now() + interval.mul_f64(0.5 + fastrand::f64());
+        self.due = Instant::now() + self.interval.mul_f64(0.5 + fastrand::f64());
     }
 }
 
@@ -120,58 +138,66 @@ impl Watch {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        max_utilisation: 80,
-        max_idle: 30,
-        interval: 1,
-    };
-
     fn watch() -> Watch {
-        Watch::new(LIMITS)
+        Watch::new(80)
+    }
+
+    fn answer(
+        open: u64,
+        allowed: u64,
+        account: u64,
+        refused: u64,
+        aborted: u64,
+    ) -> Vec<(String, u64)> {
+        vec![
+            ("max_connections".into(), allowed),
+            ("max_user_connections".into(), account),
+            ("Aborted_connects".into(), aborted),
+            ("Connection_errors_max_connections".into(), refused),
+            ("Threads_connected".into(), open),
+        ]
     }
 
     #[test]
-    fn above_the_limit_it_is_crowded() {
+    fn above_the_share_it_is_crowded() {
         let mut watch = watch();
-        watch.answered((8, 10, 0, None));
-        assert!(!watch.is_crowded());
-        watch.answered((9, 10, 0, None));
-        assert!(watch.is_crowded());
-        watch.answered((8, 10, 0, None));
-        assert!(!watch.is_crowded());
+        for (open, crowded) in [(8, false), (9, true), (8, false)] {
+            watch.answered(&answer(open, 10, 0, 0, 0));
+            assert_eq!(watch.is_crowded(), crowded, "{open} of 10");
+            assert!(!watch.is_contended(), "{open} of 10");
+        }
     }
 
     #[test]
-    fn an_account_may_have_fewer_than_the_server() {
+    fn where_somebody_was_refused_it_is_crowded_until_nobody_is() {
         let mut watch = watch();
-        watch.answered((9, 100, 10, None));
-        assert!(watch.is_crowded());
-        watch.answered((9, 10, 100, None));
-        assert!(watch.is_crowded());
+        for (refused, crowded) in [(7, false), (8, true), (8, false)] {
+            watch.answered(&answer(1, 10, 0, refused, 0));
+            assert_eq!(watch.is_crowded(), crowded, "{refused} refused");
+            assert_eq!(watch.is_contended(), crowded, "{refused} refused");
+        }
     }
 
     #[test]
-    fn idle_connections_are_closed_where_it_is_crowded_and_a_few_at_a_time() {
-        let mut watch = watch();
-        let idle = || Some("1,22,333".to_owned());
-        assert!(watch.answered((8, 10, 0, idle())).is_empty());
-        assert_eq!(watch.answered((9, 10, 0, idle())), [1, 22, 333]);
-        let many = (1..100).map(|id| id.to_string()).collect::<Vec<_>>();
-        let closed = watch.answered((9, 10, 0, Some(many.join(","))));
-        assert_eq!(closed, [1, 2, 3, 4, 5, 6, 7, 8]);
+    fn an_account_with_a_limit_is_refused_in_another_way() {
+        for (account, crowded) in [(0, false), (5, true)] {
+            let mut watch = watch();
+            watch.answered(&answer(1, 10, account, 0, 3));
+            watch.answered(&answer(1, 10, account, 0, 4));
+            assert_eq!(watch.is_crowded(), crowded, "limit {account}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_asked_at_once_and_then_at_intervals() {
+    async fn it_is_asked_at_once_and_then_the_less_often_the_more_connections_there_are() {
         let mut watch = watch();
-        assert!(watch.question().is_some());
-        for _ in 0..10 {
-            watch.answered((1, 10, 0, None));
-            assert_eq!(watch.question(), None);
-            tokio::time::advance(Duration::from_millis(499)).await;
-            assert_eq!(watch.question(), None);
-            tokio::time::advance(Duration::from_millis(1001)).await;
-            assert!(watch.question().is_some());
+        assert!(watch.is_due());
+        for (open, interval) in [(1, 100), (20, 100), (170, 850), (1000, 5000)] {
+            watch.answered(&answer(open, 10_000, 0, 0, 0));
+            tokio::time::advance(Duration::from_millis(interval / 2 - 1)).await;
+            assert!(!watch.is_due(), "{open}");
+            tokio::time::advance(Duration::from_millis(interval + 1)).await;
+            assert!(watch.is_due(), "{open}");
         }
     }
 
@@ -179,7 +205,8 @@ mod tests {
     async fn where_a_connection_was_refused_it_is_crowded_until_it_is_asked_again() {
         let mut watch = watch();
         watch.refused();
-        assert!(watch.is_crowded());
-        assert_eq!(watch.question(), None);
+        assert!(watch.is_crowded() && !watch.is_due());
+        tokio::time::advance(Duration::from_millis(150)).await;
+        assert!(watch.is_crowded() && watch.is_due());
     }
 }

@@ -9,6 +9,7 @@
 mod calc;
 mod cargo_lambda;
 mod command;
+mod database;
 mod deployed;
 mod fake_lambda;
 mod latency_probe;

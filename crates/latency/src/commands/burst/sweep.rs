@@ -46,6 +46,7 @@ struct Subject {
 struct Found {
     level: Level,
     function: String,
+    warm_up: Option<Measurement>,
     runs: Vec<Measurement>,
     /// The most connections that the database had, if it is one of ours.
     peak: Option<u64>,
@@ -86,7 +87,7 @@ async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>>
                 runs: arguments.runs.get(),
             };
             begin_afresh(stack, &subjects, administration.as_mut()).await?;
-            let (_, runs) = level.measure(&subject.target, &subject.name).await?;
+            let (warm_up, runs) = level.measure(&subject.target, &subject.name).await?;
             let peak = match &mut administration {
                 Some(administration) => Some(administration.most_connections().await?),
                 None => None,
@@ -94,6 +95,7 @@ async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>>
             found.push(Found {
                 level,
                 function: subject.name.clone(),
+                warm_up,
                 runs,
                 peak,
             });
@@ -176,6 +178,14 @@ impl Found {
                 self.peak.map(|peak| peak as f64),
             )
             .failures(&run.failures)
+            .number(
+                "failures_in_warm_up",
+                "failures in warm-up",
+                0,
+                self.warm_up
+                    .as_ref()
+                    .map(|warm_up| warm_up.failures.count() as f64),
+            )
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -191,7 +201,7 @@ fn notes(arguments: &Burst, stack: &Stack) -> Vec<String> {
     let warm_up = humantime::format_duration(arguments.warm_up.unwrap_or(WARM_UP));
     let mut notes = vec![format!(
         "Each row: fresh environments, {warm_up} of warm-up, then the best of {} runs of {} requests, each connection \
-             with one request at a time. mean to max: of what succeeded.",
+             with one request at a time. mean to max: of what succeeded. What failed in the warm-up is not among the failures.",
         arguments.runs, arguments.amount
     )];
     if let Some(database) = stack.database() {

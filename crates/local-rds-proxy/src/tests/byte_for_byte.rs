@@ -1,61 +1,30 @@
 //! What a client gets through the proxy is what it gets without, to the byte.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mariadb::{MariaDb, Options};
 use mysql_common::constants::CapabilityFlags;
 
+use super::{Fixture, response};
 use crate::{
-    RdsProxy, Settings,
-    command::Command,
-    database_connection::{DatabaseConnection, Login},
+    command::Command, database_connection::DatabaseConnection, packet::LONGEST_FRAME,
     response::Expected,
-    state::State,
 };
 
 /// The same client twice: at the database, and at the proxy.
 struct Pair {
     direct: DatabaseConnection,
     through: DatabaseConnection,
-    proxy: RdsProxy,
-    _database: MariaDb,
+    fixture: Fixture,
 }
-
-const BASE: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
-    .union(CapabilityFlags::CLIENT_MULTI_STATEMENTS)
-    .union(CapabilityFlags::CLIENT_MULTI_RESULTS)
-    .union(CapabilityFlags::CLIENT_PS_MULTI_RESULTS)
-    .union(CapabilityFlags::CLIENT_TRANSACTIONS);
 
 impl Pair {
     async fn start(also: CapabilityFlags) -> Self {
-        let database = MariaDb::start(Options::default()).await.unwrap();
-        let (user, password) = (database.user(), database.password());
-        let proxy = RdsProxy::start(Settings::new(database.address(), user, password))
-            .await
-            .unwrap();
-        let state = State {
-            capabilities: BASE | also,
-            collation: 45,
-            database: Some(database.database().into()),
-            variables: Vec::new(),
-        };
-        let connect = async |address| {
-            let login = Login {
-                address,
-                user: user.to_owned(),
-                password: password.to_owned(),
-            };
-            DatabaseConnection::open(&login, &state).await.unwrap()
-        };
+        let fixture = Fixture::start(10).await;
         Self {
-            direct: connect(database.address()).await,
-            through: connect(proxy.address().to_string()).await,
-            proxy,
-            _database: database,
+            direct: fixture.connect_directly(also).await,
+            through: fixture.connect(also).await,
+            fixture,
         }
     }
 
@@ -72,27 +41,6 @@ impl Pair {
     async fn query(&mut self, query: &str) -> BytesMut {
         self.response(Command::Query, query.as_bytes()).await
     }
-}
-
-async fn response(
-    connection: &mut DatabaseConnection,
-    command: Command,
-    argument: &[u8],
-) -> BytesMut {
-    let mut response = connection.response(command.expected());
-    connection
-        .wire
-        .send(&command.packet(argument))
-        .await
-        .unwrap();
-    let mut all = BytesMut::new();
-    while !response.is_done() {
-        connection.wire.more().await.unwrap();
-        let bytes = connection.wire.take();
-        response.follow(&bytes).unwrap();
-        all.extend_from_slice(&bytes);
-    }
-    all
 }
 
 const VALUES: &str = "SELECT NULL, '', 0, -1, 18446744073709551615, 3.141592653589793, -0.0005e-300,
@@ -127,7 +75,7 @@ async fn values_of_all_kinds_are_relayed_untouched() {
         pair.response(Command::InitDb, b"information_schema").await;
         pair.response(Command::InitDb, b"nowhere").await;
         pair.query("SELECT DATABASE()").await;
-        assert!(pair.proxy.metrics().pins.is_empty());
+        assert!(pair.fixture.proxy.metrics().pins.is_empty());
         pair.response(Command::StmtPrepare, b"SELECT ?, ? + 1, x'00FF'")
             .await;
         pair.response(Command::StmtPrepare, b"DO 1").await;
@@ -149,13 +97,13 @@ async fn what_changed_in_a_session_is_told_to_clients_that_asked_for_it() {
     pair.query("USE information_schema").await;
     pair.query("SET autocommit = 0").await;
     pair.query("SELECT 1").await;
-    assert!(pair.proxy.metrics().pins.is_empty());
+    assert!(pair.fixture.proxy.metrics().pins.is_empty());
 }
 
 /// Packets of more than 16 MiB come in several frames, in rows and in commands.
 #[tokio::test]
 async fn packets_of_many_frames_are_relayed_untouched() {
-    let frame = crate::packet::LONGEST_FRAME;
+    let frame = LONGEST_FRAME;
     let mut pair = Pair::start(CapabilityFlags::CLIENT_DEPRECATE_EOF).await;
     // A row of exactly one frame needs an empty one after it. The value's length takes nine bytes or four.
     for length in [frame - 5, frame - 4, frame - 3, frame, frame * 2 + 7] {
@@ -166,7 +114,7 @@ async fn packets_of_many_frames_are_relayed_untouched() {
         let query = format!("SELECT LENGTH('{}')", "x".repeat(length));
         pair.query(&query).await;
     }
-    assert_eq!(pair.proxy.metrics().pins.len(), 1);
+    assert_eq!(pair.fixture.proxy.metrics().pins.len(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,190 @@
+//! The commands that need a database: MariaDB, and the functions that read it (`cargo lambda build --release`).
+
+use std::{fs, path::Path};
+
+use mariadb::{MariaDb, Options};
+use tempfile::TempDir;
+
+use crate::{
+    command::{Outcome, json},
+    stack::{finished, in_its_session},
+};
+
+/// A template of its own for the functions that were built.
+const TEMPLATE: &str = "
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Handler: bootstrap, Runtime: provided.al2023, Timeout: 5}
+Resources:
+  Cluster: {Type: AWS::RDS::DBCluster}
+  Proxy: {Type: AWS::RDS::DBProxy}
+  Empty:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $built/empty
+      Events: {Http: {Type: HttpApi, Properties: {Method: GET, Path: /empty}}}
+  Pooled:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $built/rds-pooled
+      Environment: {Variables: {DATABASE_HOST: !GetAtt Cluster.Endpoint.Address}}
+      Events: {Http: {Type: HttpApi, Properties: {Method: GET, Path: /pooled/transcriptions}}}
+  Proxied:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $built/rds-proxy
+      Environment: {Variables: {DATABASE_HOST: !GetAtt Proxy.Endpoint}}
+      Events: {Http: {Type: HttpApi, Properties: {Method: GET, Path: /proxy/transcriptions}}}
+";
+
+fn template(directory: &TempDir) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let built = root.canonicalize().unwrap().join("target/lambda");
+    let path = directory.path().join("template.yaml");
+    fs::write(&path, TEMPLATE.replace("$built", built.to_str().unwrap())).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The command without what the surroundings of the tests say of a database.
+async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let mut command = in_its_session(arguments);
+    command.env_remove("CI").env_remove("DATABASE_URL");
+    command.envs(variables.iter().copied());
+    finished(command.spawn().unwrap()).await
+}
+
+#[tokio::test]
+async fn a_sweep_calls_every_function_at_every_number_of_connections() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = template(&directory);
+    let file = directory.path().join("sweep.json");
+    let outcome = run(
+        &[
+            "burst",
+            "--template",
+            &template,
+            "--function=rds-pooled",
+            "--function=rds-proxy",
+            "--connections=2,12",
+            "--amount=300",
+            "--warm-up=1s",
+            "--runs=1",
+            "--export-json",
+            file.to_str().unwrap(),
+        ],
+        &[],
+    )
+    .await;
+    outcome.assert_code(0);
+    let json = json(&file);
+    let rows = json["rows"].as_array().unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["connections"].as_u64().unwrap(),
+                row["function"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (2, "rds-pooled"),
+            (2, "rds-proxy"),
+            (12, "rds-pooled"),
+            (12, "rds-proxy")
+        ]
+    );
+    for row in rows {
+        assert_eq!(row["success_percent"], 100.0, "{row}");
+        assert!(row["total_seconds"].as_f64().unwrap() > 0.0, "{row}");
+        let peak = row["peak_database_connections"].as_f64().unwrap();
+        let connections = row["connections"].as_f64().unwrap();
+        // One of another level would be one too many.
+        assert!(peak >= 1.0 && peak <= connections, "{row}");
+    }
+}
+
+#[tokio::test]
+async fn without_mariadb_a_comparison_skips_what_needs_it_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let template = template(&directory);
+    let out = directory.path().join("out");
+    let compare = [
+        "compare",
+        "--template",
+        &template,
+        "-n=20",
+        "--starts=1",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let outcome = run(&compare, &[("MARIADBD", "")]).await;
+    outcome.assert_code(0);
+    let json = json(&out.join("compare.json"));
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 3, "{json}");
+    assert!(rows[0]["p50_ms"].as_f64().unwrap() > 0.0);
+    for (row, name) in rows[1..].iter().zip(["rds-pooled", "rds-proxy"]) {
+        assert_eq!(row["architecture"], name);
+        assert!(
+            row["p50_ms"].is_null() && row["failures"].is_null(),
+            "{row}"
+        );
+        let remark = row["remark"].as_str().unwrap();
+        assert!(
+            remark.starts_with("skipped: MariaDB is not installed: install "),
+            "{remark}"
+        );
+    }
+    let markdown = fs::read_to_string(out.join("compare.md")).unwrap();
+    assert!(markdown.contains("skipped: "), "{markdown}");
+    assert!(out.join("compare.svg").is_file());
+
+    let outcome = run(&compare, &[("MARIADBD", ""), ("CI", "true")]).await;
+    outcome.assert_code(1);
+    assert!(
+        outcome.stderr.contains("latency: MariaDB is not installed"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_runs_already_is_filled_and_used() {
+    let server = MariaDb::start(Options::default()).await.unwrap();
+    let url = server.url();
+    let seed = ["seed", "transcriptions", "--rows=3000"];
+    let first = run(&seed, &[("DATABASE_URL", &url)]).await;
+    first.assert_code(0);
+    assert!(
+        first.stdout.contains("rows 1 to 3000: 3000 written"),
+        "{}",
+        first.stdout
+    );
+    let again = run(&seed, &[("DATABASE_URL", &url)]).await;
+    again.assert_code(0);
+    assert!(
+        again.stdout.contains("rows 1 to 3000: 0 written"),
+        "{}",
+        again.stdout
+    );
+
+    let directory = tempfile::tempdir().unwrap();
+    let template = template(&directory);
+    let mut administration = server.administration().await.unwrap();
+    administration.forget_most_connections().await.unwrap();
+    let cold = ["cold", "rds-proxy", "-n=1", "--template", &template];
+    let outcome = run(&cold, &[("DATABASE_URL", &url)]).await;
+    outcome.assert_code(0);
+    assert!(administration.most_connections().await.unwrap() > 0);
+
+    let wrong = run(
+        &["seed", "transcriptions", "--database=postgres://user:secret@h/d"],
+        &[],
+    )
+    .await;
+    wrong.assert_code(2);
+    assert!(!wrong.stderr.contains("secret"), "{}", wrong.stderr);
+}

@@ -1,0 +1,258 @@
+//! The functions that read transcriptions in three ways, as they are built for Lambda, in a stack of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+mod wait;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use common::{root, settings, start};
+use local_lambda::{HostSettings, Logs};
+use local_stack::{DatabaseSettings, Settings, Stack};
+use mysql_async::prelude::Queryable as _;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use transcriptions::testing;
+use wait::until;
+
+const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
+
+/// A stack of the functions, their database and its proxy, and where its template and its logs are.
+struct Rds {
+    stack: Stack,
+    directory: TempDir,
+}
+
+impl Rds {
+    /// With a few transcriptions.
+    async fn start() -> Self {
+        Self::start_with("", DatabaseSettings::default()).await
+    }
+
+    /// The same, with a line of shell before each function starts.
+    async fn start_by_way_of(line: &str) -> Self {
+        Self::start_with(line, DatabaseSettings::default()).await
+    }
+
+    async fn start_with(line: &str, database: DatabaseSettings) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("template.yaml");
+        let mut template = TEMPLATE.to_owned();
+        for function in FUNCTIONS {
+            let code = directory.path().join(function);
+            let bootstrap = built().join(function).join("bootstrap");
+            let script = format!("#!/bin/sh\n{line}\nexec '{}'\n", bootstrap.display());
+            executable(&code.join("bootstrap"), &script);
+            template = template.replace(&format!("${function}"), code.to_str().unwrap());
+        }
+        fs::write(&path, template).unwrap();
+        let stack = start(Settings {
+            template: path,
+            host: HostSettings {
+                logs: Logs::Directory(directory.path().join("logs")),
+                ..HostSettings::default()
+            },
+            database,
+            ..settings()
+        })
+        .await;
+        let server = stack.database().unwrap().server().unwrap();
+        testing::fill(server).await.unwrap();
+        Self { stack, directory }
+    }
+
+    /// What the function answers to a recorded event.
+    async fn answer(&self, function: &str, file: &str) -> Value {
+        let file = root().join("events").join(function).join(file);
+        let event = Bytes::from(fs::read(file).unwrap());
+        let invocation = self.stack.host().invoke(function, event).await.unwrap();
+        assert_eq!(invocation.function_error, None, "{:?}", invocation.payload);
+        serde_json::from_slice(&invocation.payload).unwrap()
+    }
+
+    async fn status(&self, function: &str) -> u64 {
+        let answer = self.answer(function, "http-api.json").await;
+        answer["statusCode"].as_u64().unwrap()
+    }
+
+    /// The function's log, when its last invocation is in it.
+    async fn log(&self, function: &str) -> String {
+        let log = self.directory.path().join("logs");
+        let log = log.join(format!("{function}.log"));
+        until("the invocation is in the log", || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains("REPORT RequestId"))
+        })
+        .await;
+        fs::read_to_string(log).unwrap()
+    }
+}
+
+const TEMPLATE: &str = "
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Handler: bootstrap, Runtime: provided.al2023, Timeout: 5}
+Resources:
+  Cluster: {Type: AWS::RDS::DBCluster}
+  Proxy: {Type: AWS::RDS::DBProxy}
+  RdsDirect:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $rds-direct
+      Environment: {Variables: {DATABASE_HOST: !GetAtt Cluster.Endpoint.Address}}
+  RdsPooled:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $rds-pooled
+      Environment: {Variables: {DATABASE_HOST: !GetAtt Cluster.Endpoint.Address}}
+  RdsProxy:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: $rds-proxy
+      Environment: {Variables: {DATABASE_HOST: !GetAtt Proxy.Endpoint}}
+";
+
+/// Where the functions are, built for Lambda.
+fn built() -> PathBuf {
+    root().canonicalize().unwrap().join("target/lambda")
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn every_recorded_event_is_answered() {
+    let rds = Rds::start().await;
+    for function in FUNCTIONS {
+        let mut events = 0;
+        for file in fs::read_dir(root().join("events").join(function)).unwrap() {
+            let file = file.unwrap().file_name().into_string().unwrap();
+            testing::assert_answer(&file, &rds.answer(function, &file).await);
+            events += 1;
+        }
+        assert!(events >= 20, "{function} has {events} events");
+    }
+    rds.stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_503_until_it_is_back() {
+    let mut rds = Rds::start().await;
+    for function in FUNCTIONS {
+        assert_eq!(rds.status(function).await, 200, "{function}");
+    }
+    let server = rds.stack.database_mut().unwrap().server_mut().unwrap();
+    server.kill().await.unwrap();
+    for function in FUNCTIONS {
+        let answer = rds.answer(function, "http-api.json").await;
+        assert_eq!(answer["statusCode"], 503, "{function}");
+        assert_eq!(answer["headers"]["retry-after"], "1", "{function}");
+        assert!(!answer["body"].as_str().unwrap().contains("refused"));
+    }
+    let server = rds.stack.database_mut().unwrap().server_mut().unwrap();
+    server.restart().await.unwrap();
+    for function in FUNCTIONS {
+        assert_eq!(rds.status(function).await, 200, "{function}");
+    }
+    rds.stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_connection_fails_no_invocation() {
+    let rds = Rds::start().await;
+    let server = rds.stack.database().unwrap().server().unwrap();
+    let mut administration = server.administration().await.unwrap();
+    for function in FUNCTIONS {
+        for _ in 0..3 {
+            assert_eq!(rds.status(function).await, 200, "{function}");
+            administration.kill_connections().await.unwrap();
+        }
+    }
+    rds.stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_in_the_log_as_that_and_nowhere_itself() {
+    let rds = Rds::start_by_way_of("export DATABASE_PASSWORD=open-sesame").await;
+    for function in FUNCTIONS {
+        let answer = rds.answer(function, "http-api.json").await;
+        assert_eq!(answer["statusCode"], 503, "{function}");
+        assert!(!answer["body"].as_str().unwrap().contains("denied"));
+        let log = rds.log(function).await;
+        assert_caused(&log, "Access denied for user");
+        assert!(!log.contains("open-sesame"), "{log}");
+    }
+    rds.stack.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unknown_host_is_in_the_log() {
+    let rds = Rds::start_by_way_of("export DATABASE_HOST=database.invalid").await;
+    for function in FUNCTIONS {
+        assert_eq!(rds.status(function).await, 503, "{function}");
+        assert_caused(&rds.log(function).await, "lookup");
+    }
+    rds.stack.stop().await.unwrap();
+}
+
+/// One line of the log says why there was no transcription, with the id of the request.
+fn assert_caused(log: &str, cause: &str) {
+    let line = log
+        .lines()
+        .find(|line| line.contains("no transcription was read"));
+    let line: Value = serde_json::from_str(line.unwrap()).unwrap();
+    let error = line["error"].as_str().unwrap();
+    assert!(error.contains(cause), "{error}");
+    let request = line["spans"][0]["requestId"].as_str().unwrap();
+    assert!(
+        log.contains(&format!("REPORT RequestId: {request}")),
+        "{log}"
+    );
+}
+
+/// The benchmark of serverless-mysql: 30 at a time, each query takes 20 ms, on a database of 30 connections. Its published
+/// run used 27 of them; here the account may have no more.
+#[tokio::test]
+async fn thirty_at_a_time_share_twenty_seven_connections() {
+    let mut database = DatabaseSettings::default();
+    database.server.max_connections = 30;
+    let rds = Arc::new(Rds::start_with("", database).await);
+    let server = rds.stack.database().unwrap().server().unwrap();
+    testing::slow_down(server, 0.02).await.unwrap();
+    testing::limit_account(server, 27).await.unwrap();
+    let mut users = JoinSet::new();
+    for _ in 0..30 {
+        let rds = Arc::clone(&rds);
+        users.spawn(async move {
+            for _ in 0..50 {
+                assert_eq!(rds.status("rds-pooled").await, 200);
+            }
+        });
+    }
+    // Who is refused is in the list too, for a moment, until the account's limit is checked.
+    const OPEN: &str = "SELECT COUNT(*) FROM information_schema.processlist \
+        WHERE user = 'calls' AND command <> 'Connect'";
+    let mut administration = server.administration().await.unwrap();
+    let mut most = 0;
+    while !users.is_empty() {
+        tokio::select! {
+            Some(user) = users.join_next() => user.unwrap(),
+            () = tokio::time::sleep(Duration::from_millis(10)) => {
+                let open: Option<u64> = administration.connection().query_first(OPEN).await.unwrap();
+                most = most.max(open.unwrap());
+            }
+        }
+    }
+    assert!((20..=27).contains(&most), "{most} connections");
+}
