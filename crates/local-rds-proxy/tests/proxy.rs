@@ -281,34 +281,6 @@ async fn who_waits_too_long_for_a_connection_is_told_what_rds_proxy_says() {
 }
 
 #[tokio::test]
-async fn connections_are_lent_in_the_order_in_which_they_were_asked_for() {
-    let fixture = Fixture::start(1).await;
-    let mut blocker = fixture.connect().await;
-    blocker
-        .query_drop("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, client INT)")
-        .await
-        .unwrap();
-    blocker.query_drop("BEGIN").await.unwrap();
-    let mut waiting = JoinSet::new();
-    for number in 0..30 {
-        let mut client = fixture.connect().await;
-        waiting.spawn(async move {
-            let insert = format!("INSERT INTO t (client) VALUES ({number})");
-            client.query_drop(insert).await.unwrap();
-        });
-        // It waits once the proxy has read its statement.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    blocker.query_drop("COMMIT").await.unwrap();
-    waiting.join_all().await;
-    let order: Vec<u32> = blocker
-        .query("SELECT client FROM t ORDER BY id")
-        .await
-        .unwrap();
-    assert_eq!(order, (0..30).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn five_hundred_clients_at_once_are_served_by_the_share_and_no_more() {
     const SHARE: u32 = 85;
     let fixture = Fixture::start(SHARE).await;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod byte_for_byte;
-mod idle_connections;
+mod pool;
 mod vanishing_clients;
 
 use std::time::Duration;
