@@ -24,10 +24,6 @@ use crate::{
 /// How long the proxy waits before it asks a database again that could not take one more connection.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A database connection is idle "when there's been no activity on the connection for five minutes" (Amazon RDS User Guide,
-/// "RDS Proxy connection considerations").
-const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
-
 /// How often idle connections are looked for.
 const RETIREMENT_CHECK: Duration = Duration::from_secs(10);
 
@@ -39,7 +35,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 pub(crate) struct Limits {
     /// Open ones, idle or not.
     pub(crate) connections: usize,
+    /// Of those that nobody used for [`idle_after`](Self::idle_after).
     pub(crate) idle_connections: usize,
+    pub(crate) idle_after: Duration,
     pub(crate) borrow_timeout: Duration,
 }
 
@@ -234,23 +232,25 @@ impl Pool {
         self.unused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes idle connections that are too many, for ever.
+    /// Closes idle connections that are too many, now and then, for ever.
     pub(crate) async fn retire(&self) {
         loop {
             sleep(RETIREMENT_CHECK).await;
-            for Unused {
-                connection, place, ..
-            } in self.idle_too_many()
-            {
-                close(connection, (place,)).await;
-            }
+            self.close_idle_connections().await;
+        }
+    }
+
+    pub(crate) async fn close_idle_connections(&self) {
+        for unused in self.idle_too_many() {
+            close(unused.connection, (unused.place,)).await;
         }
     }
 
     fn idle_too_many(&self) -> Vec<Unused> {
         let mut unused = self.unused();
         // Sorted, for the one that was used last is the last.
-        let idle = unused.partition_point(|unused| unused.since.elapsed() >= IDLE_AFTER);
+        let idle =
+            unused.partition_point(|unused| unused.since.elapsed() >= self.limits.idle_after);
         let too_many = idle.saturating_sub(self.limits.idle_connections);
         unused.drain(..too_many).collect()
     }

@@ -37,6 +37,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// How long no client is accepted after the system had no socket for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// A database connection is idle "when there's been no activity on the connection for five minutes" (Amazon RDS User Guide,
+/// "RDS Proxy connection considerations").
+const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+
 /// How many clients may connect at once. One who finds the queue full may wait for a greeting for ever: in MySQL's protocol
 /// the server speaks first.
 const BACKLOG: u32 = 4096;
@@ -218,6 +222,7 @@ impl Listener {
         let limits = Limits {
             connections: share(settings.max_connections_percent).max(1),
             idle_connections: share(settings.max_idle_connections_percent),
+            idle_after: IDLE_AFTER,
             borrow_timeout: settings.borrow_timeout,
         };
         gauges.change(|metrics| metrics.max_database_connections_allowed = limits.connections);

@@ -259,7 +259,7 @@ async fn a_client_may_begin_its_session_anew() {
 #[tokio::test]
 async fn who_waits_too_long_for_a_connection_is_told_what_rds_proxy_says() {
     let fixture = Fixture::start_with(1, |settings| {
-        settings.borrow_timeout = Duration::from_millis(300);
+        settings.borrow_timeout = Duration::from_secs(1);
     })
     .await;
     let mut one = fixture.connect().await;
@@ -267,7 +267,7 @@ async fn who_waits_too_long_for_a_connection_is_told_what_rds_proxy_says() {
     one.query_drop("BEGIN").await.unwrap();
     let since = Instant::now();
     let error = other.query_drop("SELECT 1").await.unwrap_err();
-    assert!(since.elapsed() >= Duration::from_millis(300));
+    assert!(since.elapsed() >= Duration::from_secs(1));
     assert_eq!(code(&error), 9501);
     assert!(
         error
@@ -278,34 +278,6 @@ async fn who_waits_too_long_for_a_connection_is_told_what_rds_proxy_says() {
     assert_eq!(fixture.metrics().borrow_timeouts, 1);
     one.query_drop("COMMIT").await.unwrap();
     other.query_drop("SELECT 1").await.unwrap();
-}
-
-#[tokio::test]
-async fn connections_are_lent_in_the_order_in_which_they_were_asked_for() {
-    let fixture = Fixture::start(1).await;
-    let mut blocker = fixture.connect().await;
-    blocker
-        .query_drop("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, client INT)")
-        .await
-        .unwrap();
-    blocker.query_drop("BEGIN").await.unwrap();
-    let mut waiting = JoinSet::new();
-    for number in 0..30 {
-        let mut client = fixture.connect().await;
-        waiting.spawn(async move {
-            let insert = format!("INSERT INTO t (client) VALUES ({number})");
-            client.query_drop(insert).await.unwrap();
-        });
-        // It waits once the proxy has read its statement.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    blocker.query_drop("COMMIT").await.unwrap();
-    waiting.join_all().await;
-    let order: Vec<u32> = blocker
-        .query("SELECT client FROM t ORDER BY id")
-        .await
-        .unwrap();
-    assert_eq!(order, (0..30).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -467,11 +439,11 @@ async fn a_session_without_a_database_does_not_find_one_in_use() {
 #[tokio::test]
 async fn a_client_that_is_silent_for_too_long_is_sent_away() {
     let fixture = Fixture::start_with(1, |settings| {
-        settings.idle_client_timeout = Duration::from_millis(100);
+        settings.idle_client_timeout = Duration::from_secs(1);
     })
     .await;
     let mut client = fixture.connect().await;
-    client.query_drop("SELECT SLEEP(0.2)").await.unwrap();
+    client.query_drop("SELECT SLEEP(1.2)").await.unwrap();
     fixture
         .until(|metrics| metrics.client_connections == 0)
         .await;

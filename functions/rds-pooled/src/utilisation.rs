@@ -84,9 +84,14 @@ impl Watch {
         }
     }
 
-    /// Whether it is time for the question.
-    pub(crate) fn is_due(&self) -> bool {
-        Instant::now() >= self.due
+    /// Whether it is time for the question. If it is, it is not again until the interval is over: should the question itself
+    /// fail, the next attempt goes without it.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = Instant::now() >= self.due;
+        if is_due {
+            self.postpone();
+        }
+        is_due
     }
 
     /// Takes the answer to the question. It is crowded where more than the share are open, or where somebody was refused
@@ -192,6 +197,7 @@ mod tests {
     async fn it_is_asked_at_once_and_then_the_less_often_the_more_connections_there_are() {
         let mut watch = watch();
         assert!(watch.is_due());
+        assert!(!watch.is_due());
         for (open, interval) in [(1, 100), (20, 100), (170, 850), (1000, 5000)] {
             watch.answered(&answer(open, 10_000, 0, 0, 0));
             tokio::time::advance(Duration::from_millis(interval / 2 - 1)).await;

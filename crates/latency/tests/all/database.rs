@@ -181,7 +181,11 @@ async fn a_server_that_runs_already_is_filled_and_used() {
     assert!(administration.most_connections().await.unwrap() > 0);
 
     let wrong = run(
-        &["seed", "transcriptions", "--database=postgres://user:secret@h/d"],
+        &[
+            "seed",
+            "transcriptions",
+            "--database=postgres://user:secret@h/d",
+        ],
         &[],
     )
     .await;

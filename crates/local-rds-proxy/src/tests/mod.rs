@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod byte_for_byte;
+mod pool;
 mod vanishing_clients;
 
 use std::time::Duration;
@@ -57,18 +58,26 @@ impl Fixture {
     }
 
     async fn connect_to(&self, address: String, also: CapabilityFlags) -> DatabaseConnection {
-        let login = Login {
+        let login = self.login(address);
+        let state = self.state(also);
+        DatabaseConnection::open(&login, &state).await.unwrap()
+    }
+
+    fn login(&self, address: String) -> Login {
+        Login {
             address,
             user: self.database.user().to_owned(),
             password: self.database.password().to_owned(),
-        };
-        let state = State {
+        }
+    }
+
+    fn state(&self, also: CapabilityFlags) -> State {
+        State {
             capabilities: CAPABILITIES | also,
             collation: 45,
             database: Some(self.database.database().into()),
             variables: Vec::new(),
-        };
-        DatabaseConnection::open(&login, &state).await.unwrap()
+        }
     }
 
     /// Waits until this holds.
