@@ -55,10 +55,10 @@ async fn an_unknown_intrinsic_function_is_named_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let template = template(
         directory.path(),
-        &ONE.replace("CodeUri: one", "CodeUri: !Cidr one"),
+        &ONE.replace("CodeUri: one", "CodeUri: !Transform one"),
     );
     let expected = format!(
-        "{}:6: Fn::Cidr is not supported locally",
+        "{}:6: Fn::Transform is not supported locally",
         template.display()
     );
     let settings = Settings {
