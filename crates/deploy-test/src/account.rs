@@ -17,19 +17,23 @@ pub(crate) struct Query(&'static str, &'static str);
 
 pub(crate) const CLOUDFORMATION: Query = Query("cloudformation", "2010-05-15");
 pub(crate) const CLOUDWATCH: Query = Query("monitoring", "2010-08-01");
+pub(crate) const EC2: Query = Query("ec2", "2016-11-15");
 pub(crate) const IAM: Query = Query("iam", "2010-05-08");
+pub(crate) const RDS: Query = Query("rds", "2014-10-31");
 
 /// A service that speaks the AWS JSON protocol, as its signatures name it, and the prefix of its operations.
 #[derive(Clone, Copy)]
 pub(crate) struct Json(&'static str, &'static str);
 
 pub(crate) const DYNAMODB: Json = Json("dynamodb", "DynamoDB_20120810");
+pub(crate) const SECRETS: Json = Json("secretsmanager", "secretsmanager");
 pub(crate) const LOGS: Json = Json("logs", "Logs_20140328");
 pub(crate) const SQS: Json = Json("sqs", "AmazonSQS");
 
 /// Paths of services that speak REST: the version stands in them.
 pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
 pub(crate) const EVENT_SOURCE_MAPPINGS: &str = "/2015-03-31/event-source-mappings";
+pub(crate) const LAYERS: &str = "/2018-10-31/layers";
 pub(crate) const APIS: &str = "/v2/apis";
 
 /// What a function answered.
@@ -232,6 +236,56 @@ impl Account {
                 everything,
                 "AlarmName",
             ),
+            ("AWS::EC2::VPC", EC2, "DescribeVpcs", everything, "vpcId"),
+            (
+                "AWS::EC2::Subnet",
+                EC2,
+                "DescribeSubnets",
+                everything,
+                "subnetId",
+            ),
+            (
+                "AWS::EC2::SecurityGroup",
+                EC2,
+                "DescribeSecurityGroups",
+                everything,
+                "groupId",
+            ),
+            (
+                "AWS::RDS::DBCluster",
+                RDS,
+                "DescribeDBClusters",
+                everything,
+                "DBClusterIdentifier",
+            ),
+            (
+                "AWS::RDS::DBInstance",
+                RDS,
+                "DescribeDBInstances",
+                everything,
+                "DBInstanceIdentifier",
+            ),
+            (
+                "AWS::RDS::DBSubnetGroup",
+                RDS,
+                "DescribeDBSubnetGroups",
+                everything,
+                "DBSubnetGroupName",
+            ),
+            (
+                "AWS::RDS::DBParameterGroup",
+                RDS,
+                "DescribeDBParameterGroups",
+                everything,
+                "DBParameterGroupName",
+            ),
+            (
+                "AWS::RDS::DBClusterParameterGroup",
+                RDS,
+                "DescribeDBClusterParameterGroups",
+                everything,
+                "DBClusterParameterGroupName",
+            ),
         ] {
             let listed = self.query(service, action, parameters).await?;
             inventory.insert(kind, texts(&listed, name)?.into_iter().collect());
@@ -252,6 +306,13 @@ impl Account {
                 "logGroups",
                 Some("logGroupName"),
             ),
+            (
+                "AWS::SecretsManager::Secret",
+                SECRETS,
+                "ListSecrets",
+                "SecretList",
+                Some("Name"),
+            ),
         ] {
             let listed = self.json(service, operation, json!({})).await?;
             inventory.insert(kind, names(&listed[list], name));
@@ -270,6 +331,7 @@ impl Account {
                 "UUID",
             ),
             ("AWS::ApiGatewayV2::Api", APIS, "items", "apiId"),
+            ("AWS::Lambda::LayerVersion", LAYERS, "Layers", "LayerName"),
         ] {
             let listed = self.get(&format!("{path}/")).await?;
             inventory.insert(kind, names(&listed[list], Some(name)));

@@ -76,19 +76,25 @@ impl fmt::Display for Combination {
     }
 }
 
-/// What each parameter could be that a condition uses, or that has no default.
+/// What each parameter could be that a condition uses, that a rule demands, or that has no default.
 fn candidates(template: &Value) -> Vec<(String, Vec<String>)> {
     let empty = serde_json::Map::new();
     let parameters = template["Parameters"].as_object().unwrap_or(&empty);
     let conditions = &template["Conditions"];
     let mut used = BTreeSet::new();
     references(conditions, &mut used);
+    let mut demanded = BTreeSet::new();
+    references(&template["Rules"], &mut demanded);
     parameters
         .iter()
         .filter(|(name, parameter)| {
-            used.contains(name.as_str()) || parameter.get("Default").is_none()
+            let name = name.as_str();
+            used.contains(name) || demanded.contains(name) || parameter.get("Default").is_none()
         })
         .map(|(name, parameter)| {
+            if !used.contains(name.as_str()) && demanded.contains(name.as_str()) {
+                return (name.clone(), vec![sample(parameter)]);
+            }
             let mut values: Vec<String> = parameter
                 .get("Default")
                 .and_then(text)
@@ -222,6 +228,27 @@ Conditions: {Live: !Equals [live, !Ref Stage]}
         assert_eq!(
             combinations(template),
             ["Stage=test (Live: false)", "Stage=live (Live: true)"]
+        );
+    }
+
+    #[test]
+    fn what_a_rule_demands_is_given() {
+        let template = "
+Parameters:
+  Database: {Type: String, Default: none}
+  Host: {Type: String, Default: ''}
+Rules:
+  Existing:
+    RuleCondition: !Equals [!Ref Database, existing]
+    Assertions: [{Assert: !Not [!Equals [!Ref Host, '']]}]
+Conditions: {WithDatabase: !Not [!Equals [!Ref Database, none]]}
+";
+        assert_eq!(
+            combinations(template),
+            [
+                "Database=none Host=sample (WithDatabase: false)",
+                "Database=sample Host=sample (WithDatabase: true)"
+            ]
         );
     }
 

@@ -97,6 +97,11 @@ impl Deployed {
             .filter(move |resource| resource.kind == kind)
     }
 
+    /// The properties that a resource has in the template.
+    pub(crate) fn properties(&self, logical_id: &str) -> &Value {
+        &self.template["Resources"][logical_id]["Properties"]
+    }
+
     pub(crate) fn physical_id(&self, logical_id: &str) -> anyhow::Result<&str> {
         self.resources
             .iter()
@@ -116,7 +121,7 @@ impl Deployed {
     pub(crate) fn routes(&self) -> anyhow::Result<Vec<DeployedRoute>> {
         let mut routes = Vec::new();
         for api in self.of_kind("AWS::ApiGatewayV2::Api") {
-            let definition = &self.template["Resources"][&api.logical_id]["Properties"]["Body"];
+            let definition = &self.properties(&api.logical_id)["Body"];
             for (path, operations) in entries(&definition["paths"]) {
                 for (method, operation) in entries(operations) {
                     let Some(key) = route_key(path, method) else {

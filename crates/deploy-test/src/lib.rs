@@ -60,7 +60,7 @@ pub async fn run(root: &Path) -> anyhow::Result<()> {
 async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()> {
     let understood = understood(root, combination).await?;
     let functions = &understood.functions;
-    let project = Project::copy(root, &root.join(PACKAGES))?;
+    let project = Project::copy(root, &root.join(PACKAGES), &combination.conditions)?;
     let account = Account::open(root).await?;
     let sam = Sam::new(root, account.endpoint())?;
     let before = account.inventory().await?;
@@ -75,7 +75,9 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
     secrets::check(&deployed)?;
     observability::check(&account, &deployed).await?;
     gaps::service_integrations::may_be_used(&account, &deployed).await?;
+    gaps::database_server::may_be_used(&account, &deployed).await?;
 
+    let _database = gaps::database_server::lead_to_mariadb(&account, &deployed).await?;
     invocations::check(&account, &deployed, functions, root).await?;
     gaps::definition::add_routes(&account, &deployed).await?;
     routes::check(&account, &deployed, functions, root).await?;
@@ -99,7 +101,7 @@ async fn for_arm64(root: &Path, combination: &Combination) -> anyhow::Result<()>
     for function in &understood.functions {
         packages::check(&packages.join(&function.name), function.architecture)?;
     }
-    let project = Project::copy(root, &packages)?;
+    let project = Project::copy(root, &packages, &combination.conditions)?;
     let account = Account::open(root).await?;
     let sam = Sam::new(root, account.endpoint())?;
     sam.deploy(project.directory(), &combination.parameters)

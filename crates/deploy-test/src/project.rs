@@ -1,6 +1,7 @@
 //! A copy of what `sam deploy` reads: the template, `samconfig.toml`, and the deployment packages.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
     os::unix::fs::symlink,
@@ -11,6 +12,8 @@ use anyhow::Context as _;
 use local_stack::ServedFunction;
 use tempfile::TempDir;
 
+use crate::gaps::database_proxy;
+
 /// Where the functions are built, and the template's `CodeUri` leads to.
 pub(crate) const PACKAGES: &str = "target/lambda";
 
@@ -20,14 +23,26 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Copies the repository at `root`. `packages` is where all functions' packages are taken from: sam takes those too
-    /// that a condition leaves out.
-    pub(crate) fn copy(root: &Path, packages: &Path) -> anyhow::Result<Self> {
+    /// Copies the repository at `root`, for a deployment with these conditions. `packages` is where all functions' packages
+    /// are taken from: sam takes those too that a condition leaves out.
+    pub(crate) fn copy(
+        root: &Path,
+        packages: &Path,
+        conditions: &BTreeMap<String, bool>,
+    ) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix("deploy-test-")?;
         for file in ["template.yaml", "samconfig.toml"] {
             fs::copy(root.join(file), directory.path().join(file))
                 .with_context(|| format!("{file} can't be copied"))?;
         }
+        let template = directory.path().join("template.yaml");
+        if let Some(json) = database_proxy::taken_out(local_stack::to_json(&template)?, conditions)
+        {
+            // JSON is YAML.
+            fs::write(&template, json.to_string())?;
+        }
+        let certificates = directory.path().join("certificates");
+        symlink(root.join("certificates"), certificates)?;
         let copies = directory.path().join(PACKAGES);
         fs::create_dir_all(&copies)?;
         let built = packages

@@ -113,7 +113,7 @@ impl Database {
     }
 
     /// The variables that lead functions to it, but for `DATABASE_HOST`: that may be the proxy's.
-    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+    pub fn variables(&self) -> [(&'static str, String); 3] {
         [
             ("DATABASE_NAME", self.name.clone()),
             ("DATABASE_USER", self.user.clone()),

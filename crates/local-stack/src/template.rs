@@ -389,7 +389,11 @@ Resources:
         let directory = directory(text, &functions);
         let template = load(
             &directory,
-            &[("Architecture", "arm64"), ("MemorySize", "256")],
+            &[
+                ("Architecture", "arm64"),
+                ("Database", "aurora"),
+                ("MemorySize", "256"),
+            ],
         )
         .unwrap();
         let names: Vec<&str> = template

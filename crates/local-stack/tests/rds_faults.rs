@@ -6,17 +6,13 @@
 mod common;
 
 use std::{
-    fs,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use common::{root, settings, start};
+use common::{settings_with_database, start};
 use load::{Failure, Measurement, Target, Work, closed_loop, on_its_own_thread};
-use local_lambda::HostSettings;
-use local_stack::{DatabaseSettings, Settings, Stack};
-use mysql_async::{Conn, Opts, OptsBuilder};
-use tempfile::TempDir;
+use local_stack::Stack;
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
 
@@ -25,77 +21,27 @@ const LOST: Duration = Duration::from_secs(20);
 
 const UNAVAILABLE: Failure = Failure::Status(503);
 
-/// A function of the template below.
-const FUNCTION: &str = "
-  $id:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: $built/$name
-      Environment: {Variables: {DATABASE_HOST: !GetAtt $host}}
-      Events: {Http: {Type: HttpApi, Properties: {Method: GET, Path: /$name/transcriptions}}}
-";
-
-const TEMPLATE: &str = "
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function: {Handler: bootstrap, Runtime: provided.al2023, Timeout: 5}
-Resources:
-  Cluster: {Type: AWS::RDS::DBCluster}
-  Proxy: {Type: AWS::RDS::DBProxy}
-  Targets:
-    Type: AWS::RDS::DBProxyTargetGroup
-    Properties: {ConnectionPoolConfigurationInfo: {MaxConnectionsPercent: 90, ConnectionBorrowTimeout: 4}}
-";
-
-/// A stack of the three functions and a database with some rows.
+/// The repository's stack with its database and some rows.
 struct Rds {
     stack: Stack,
-    _directory: TempDir,
 }
 
 impl Rds {
     async fn start(server: mariadb::Options, freeze: bool) -> Self {
-        let built = root().canonicalize().unwrap().join("target/lambda");
-        let mut template = TEMPLATE.to_owned();
-        for (id, name) in ["Direct", "Pooled", "Proxied"].iter().zip(FUNCTIONS) {
-            let host = match name {
-                "rds-proxy" => "Proxy.Endpoint",
-                _ => "Cluster.Endpoint.Address",
-            };
-            let function = FUNCTION.replace("$id", id).replace("$name", name);
-            let function = function.replace("$built", built.to_str().unwrap());
-            template += &function.replace("$host", host);
-        }
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("template.yaml");
-        fs::write(&path, template).unwrap();
-        let stack = start(Settings {
-            template: path,
-            host: HostSettings {
-                freeze,
-                ..HostSettings::default()
-            },
-            database: DatabaseSettings {
-                server,
-                required: true,
-                ..DatabaseSettings::default()
-            },
-            ..settings()
-        })
-        .await;
-        let options = Opts::from_url(stack.database().unwrap().url()).unwrap();
-        let options = OptsBuilder::from_opts(options).prefer_socket(false);
-        let mut connection = Conn::new(options).await.unwrap();
-        seed::fill(&mut connection, 1_000, |_| {}).await.unwrap();
-        connection.disconnect().await.unwrap();
-        Self {
-            stack,
-            _directory: directory,
-        }
+        let mut settings = settings_with_database();
+        settings.host.freeze = freeze;
+        settings.database.server = server;
+        let stack = start(settings).await;
+        let server = stack.database().unwrap().server().unwrap();
+        let mut administration = server.administration().await.unwrap();
+        let connection = administration.connection();
+        seed::fill(connection, 1_000, |_| {}).await.unwrap();
+        Self { stack }
     }
 
     async fn target(&self, function: &str) -> Arc<Target> {
-        let url = format!("{}/{function}/transcriptions", self.stack.url());
+        let (_, way) = function.split_once('-').unwrap();
+        let url = format!("{}/rds/{way}/transcriptions", self.stack.url());
         Arc::new(Target::resolve(&url.parse().unwrap(), LOST).await.unwrap())
     }
 

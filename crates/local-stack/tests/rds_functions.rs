@@ -1,4 +1,4 @@
-//! The functions that read transcriptions in three ways, as they are built for Lambda, in a stack of their own.
+//! The functions that read transcriptions in three ways, as they are built for Lambda, in the repository's own stack.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,16 +7,16 @@ mod wait;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
-use common::{root, settings, start};
+use common::{root, settings_with_database, start};
 use local_lambda::{HostSettings, Logs};
-use local_stack::{DatabaseSettings, Settings, Stack};
+use local_stack::{Settings, Stack};
 use mysql_async::prelude::Queryable as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,48 +26,64 @@ use wait::until;
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
 
-/// A stack of the functions, their database and its proxy, and where its template and its logs are.
+/// The repository's stack with its database, and where the functions' logs are.
 struct Rds {
     stack: Stack,
     directory: TempDir,
+    /// What the functions are started from, where that is not the repository.
+    _copy: Option<TempDir>,
 }
 
 impl Rds {
     /// With a few transcriptions.
     async fn start() -> Self {
-        Self::start_with("", DatabaseSettings::default()).await
+        Self::start_with(settings_with_database()).await
     }
 
-    /// The same, with a line of shell before each function starts.
+    /// The same, with a line of shell before each of the functions starts.
     async fn start_by_way_of(line: &str) -> Self {
-        Self::start_with(line, DatabaseSettings::default()).await
+        let copy = tempfile::tempdir().unwrap();
+        let template = copy.path().join("template.yaml");
+        fs::copy(root().join("template.yaml"), &template).unwrap();
+        let packages = copy.path().join("target/lambda");
+        fs::create_dir_all(&packages).unwrap();
+        for package in root().join("target/lambda").read_dir().unwrap() {
+            let package = package.unwrap().path().canonicalize().unwrap();
+            let name = package.file_name().unwrap();
+            if FUNCTIONS.iter().any(|function| name == *function) {
+                let program = package.join("bootstrap");
+                let script = format!("#!/bin/sh\n{line}\nexec '{}'\n", program.display());
+                executable(&packages.join(name).join("bootstrap"), &script);
+            } else {
+                symlink(&package, packages.join(name)).unwrap();
+            }
+        }
+        let mut rds = Self::start_with(Settings {
+            template,
+            ..settings_with_database()
+        })
+        .await;
+        rds._copy = Some(copy);
+        rds
     }
 
-    async fn start_with(line: &str, database: DatabaseSettings) -> Self {
+    async fn start_with(settings: Settings) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("template.yaml");
-        let mut template = TEMPLATE.to_owned();
-        for function in FUNCTIONS {
-            let code = directory.path().join(function);
-            let bootstrap = built().join(function).join("bootstrap");
-            let script = format!("#!/bin/sh\n{line}\nexec '{}'\n", bootstrap.display());
-            executable(&code.join("bootstrap"), &script);
-            template = template.replace(&format!("${function}"), code.to_str().unwrap());
-        }
-        fs::write(&path, template).unwrap();
         let stack = start(Settings {
-            template: path,
             host: HostSettings {
                 logs: Logs::Directory(directory.path().join("logs")),
                 ..HostSettings::default()
             },
-            database,
-            ..settings()
+            ..settings
         })
         .await;
         let server = stack.database().unwrap().server().unwrap();
         testing::fill(server).await.unwrap();
-        Self { stack, directory }
+        Self {
+            stack,
+            directory,
+            _copy: None,
+        }
     }
 
     /// What the function answers to a recorded event.
@@ -94,35 +110,6 @@ impl Rds {
         .await;
         fs::read_to_string(log).unwrap()
     }
-}
-
-const TEMPLATE: &str = "
-Transform: AWS::Serverless-2016-10-31
-Globals:
-  Function: {Handler: bootstrap, Runtime: provided.al2023, Timeout: 5}
-Resources:
-  Cluster: {Type: AWS::RDS::DBCluster}
-  Proxy: {Type: AWS::RDS::DBProxy}
-  RdsDirect:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: $rds-direct
-      Environment: {Variables: {DATABASE_HOST: !GetAtt Cluster.Endpoint.Address}}
-  RdsPooled:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: $rds-pooled
-      Environment: {Variables: {DATABASE_HOST: !GetAtt Cluster.Endpoint.Address}}
-  RdsProxy:
-    Type: AWS::Serverless::Function
-    Properties:
-      CodeUri: $rds-proxy
-      Environment: {Variables: {DATABASE_HOST: !GetAtt Proxy.Endpoint}}
-";
-
-/// Where the functions are, built for Lambda.
-fn built() -> PathBuf {
-    root().canonicalize().unwrap().join("target/lambda")
 }
 
 fn executable(path: &Path, text: &str) {
@@ -225,9 +212,9 @@ fn assert_caused(log: &str, cause: &str) {
 /// run used 27 of them; here the account may have no more.
 #[tokio::test]
 async fn thirty_at_a_time_share_twenty_seven_connections() {
-    let mut database = DatabaseSettings::default();
-    database.server.max_connections = 30;
-    let rds = Arc::new(Rds::start_with("", database).await);
+    let mut settings = settings_with_database();
+    settings.database.server.max_connections = 30;
+    let rds = Arc::new(Rds::start_with(settings).await);
     let server = rds.stack.database().unwrap().server().unwrap();
     testing::slow_down(server, 0.02).await.unwrap();
     testing::limit_account(server, 27).await.unwrap();

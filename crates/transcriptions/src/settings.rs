@@ -1,6 +1,6 @@
 //! Where the database is and how the function gets in, from the function's environment variables.
 
-use std::{fmt, num::ParseIntError, path::PathBuf, time::SystemTime};
+use std::{fmt, fs::File, io, num::ParseIntError, path::PathBuf, time::SystemTime};
 
 use function_kit::{
     aws,
@@ -42,6 +42,9 @@ pub enum SettingsError {
     /// The part of `DATABASE_HOST` behind the colon.
     #[error("the port in DATABASE_HOST is not a whole number up to 65535")]
     Port(#[source] ParseIntError),
+    /// The file that `DATABASE_CA_FILE` names. Without it, no connection would ever be made.
+    #[error("the file in DATABASE_CA_FILE can't be read: {0}")]
+    CaFile(#[source] io::Error),
 }
 
 impl ConnectionSettings {
@@ -79,6 +82,10 @@ impl ConnectionSettings {
                 aws::credentials_from(&variable)?,
             )),
         };
+        let ssl_opts = match tokens {
+            Some(_) => Some(tls(variable("DATABASE_CA_FILE").ok())?),
+            None => None,
+        };
         let options = OptsBuilder::default()
             .ip_or_hostname(host)
             .tcp_port(port)
@@ -91,11 +98,7 @@ impl ConnectionSettings {
             .wait_timeout(Some(WAIT_TIMEOUT))
             // The token is sent as it is, so it is sent over TLS only: with these options the driver takes nothing else.
             .enable_cleartext_plugin(tokens.is_some())
-            .ssl_opts(
-                tokens
-                    .as_ref()
-                    .map(|_| tls(variable("DATABASE_CA_FILE").ok())),
-            );
+            .ssl_opts(ssl_opts);
         Ok(Self {
             options: options.into(),
             tokens,
@@ -113,9 +116,12 @@ impl ConnectionSettings {
     }
 }
 
-fn tls(ca_file: Option<String>) -> SslOpts {
-    let roots = ca_file.map(|file| PathBuf::from(file).into());
-    SslOpts::default().with_root_certs(roots.into_iter().collect())
+fn tls(ca_file: Option<String>) -> Result<SslOpts, SettingsError> {
+    let Some(ca_file) = ca_file else {
+        return Ok(SslOpts::default());
+    };
+    File::open(&ca_file).map_err(SettingsError::CaFile)?;
+    Ok(SslOpts::default().with_root_certs(vec![PathBuf::from(ca_file).into()]))
 }
 
 /// Without the password.
@@ -166,6 +172,17 @@ mod tests {
             let error = settings(&variables(host)).unwrap_err();
             assert!(matches!(error, SettingsError::Port(_)), "{host}");
         }
+    }
+
+    #[test]
+    fn a_certificate_file_that_is_missing_is_told_before_anybody_connects() {
+        let mut variables = variables("proxy.example");
+        variables.push(("DATABASE_CA_FILE", "/nowhere/global-bundle.pem".to_owned()));
+        let error = settings(&variables).unwrap_err();
+        assert!(matches!(error, SettingsError::CaFile(_)), "{error}");
+        // With a password there is no TLS, and no certificate to check.
+        variables.push(("DATABASE_PASSWORD", "open-sesame".to_owned()));
+        settings(&variables).unwrap();
     }
 
     #[test]

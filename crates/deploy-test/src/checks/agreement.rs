@@ -1,6 +1,6 @@
 //! What a local run understood of the template is what CloudFormation made of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use local_lambda::Integration;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{APIS, Account},
     deployed::{self, Deployed, DeployedFunction, Resource, Target},
+    gaps::{database_proxy, database_server},
     say,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct Understood {
     /// For comparison: the routes, and what each function is by its logical id.
     routes: Value,
     descriptions: BTreeMap<String, Value>,
+    /// The variables that have other values in a local run, whatever the template says.
+    overridden: BTreeSet<String>,
 }
 
 impl Understood {
@@ -26,6 +29,16 @@ impl Understood {
         let functions = stack.functions().to_vec();
         let mut names = Names::new(&deployed::resources(stack.ministack(), "local").await?);
         names.add(&stack.url(), API_ENDPOINT);
+        let mut overridden: BTreeSet<String> = ministack::variables("")
+            .map(|(name, _)| name.to_owned())
+            .into();
+        if let Some(database) = stack.database() {
+            overridden.extend(database.variables().map(|(name, _)| name.to_owned()));
+            names.add(database.address(), DATABASE_ENDPOINT);
+            if let Some(proxy) = database.proxy() {
+                names.add(&proxy.address().to_string(), DATABASE_PROXY_ENDPOINT);
+            }
+        }
         for function in &functions {
             let name = format!(":function:{}", function.name);
             names.add(&name, &format!(":function:{{{}}}", function.logical_id));
@@ -46,7 +59,7 @@ impl Understood {
         let descriptions = functions
             .iter()
             .map(|function| {
-                let description = local(stack, function, &names);
+                let description = local(stack, function, &names, &overridden);
                 (function.logical_id.clone(), description)
             })
             .collect();
@@ -54,12 +67,16 @@ impl Understood {
             functions,
             routes,
             descriptions,
+            overridden,
         })
     }
 }
 
 /// What stands for the HTTP API's URL.
 const API_ENDPOINT: &str = "{ApiEndpoint}";
+/// The same for the database's and the proxy's.
+const DATABASE_ENDPOINT: &str = "{DatabaseEndpoint}";
+const DATABASE_PROXY_ENDPOINT: &str = "{DatabaseProxyEndpoint}";
 
 pub(crate) async fn check(
     account: &Account,
@@ -72,10 +89,15 @@ pub(crate) async fn check(
         let endpoint = api["apiEndpoint"].as_str().unwrap_or_default();
         names.add(endpoint, API_ENDPOINT);
     }
+    for endpoint in database_server::endpoints(account).await? {
+        names.add(&endpoint, DATABASE_ENDPOINT);
+    }
+    names.add(database_proxy::ENDPOINT, DATABASE_PROXY_ENDPOINT);
     let mappings = account.event_source_mappings().await?;
     let mut descriptions = BTreeMap::new();
     for function in &deployed.functions {
-        let description = remote(deployed, function, &mappings, &names);
+        let overridden = &understood.overridden;
+        let description = remote(deployed, function, &mappings, &names, overridden);
         descriptions.insert(function.logical_id.clone(), description);
     }
     same(
@@ -112,13 +134,17 @@ fn same(what: &str, here: &Value, there: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn local(stack: &Stack, function: &ServedFunction, names: &Names) -> Value {
-    let access = ministack::variables("").map(|(name, _)| name);
+fn local(
+    stack: &Stack,
+    function: &ServedFunction,
+    names: &Names,
+    overridden: &BTreeSet<String>,
+) -> Value {
     let environment: BTreeMap<&String, String> = stack
         .environment(&function.name)
         .into_iter()
         .flatten()
-        .filter(|(name, _)| !access.contains(&name.as_str()))
+        .filter(|(name, _)| !overridden.contains(*name))
         .map(|(name, value)| (name, names.logical(value)))
         .collect();
     let event_sources: Vec<Value> = stack
@@ -154,12 +180,14 @@ fn remote(
     function: &DeployedFunction,
     mappings: &[Value],
     names: &Names,
+    overridden: &BTreeSet<String>,
 ) -> Value {
     let configuration = &function.configuration;
     let variables = configuration["Environment"]["Variables"].as_object();
     let environment: BTreeMap<&String, String> = variables
         .into_iter()
         .flatten()
+        .filter(|(name, _)| !overridden.contains(*name))
         .map(|(name, value)| (name, names.logical(value.as_str().unwrap_or_default())))
         .collect();
     let event_sources: Vec<Value> = mappings

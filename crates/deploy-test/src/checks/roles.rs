@@ -10,12 +10,25 @@ use serde_json::Value;
 use crate::{
     account::{Account, IAM, texts},
     deployed::Deployed,
-    fixtures, say,
+    fixtures,
+    gaps::database_server::CONNECT,
+    say,
 };
 
 /// What X-Ray needs of a traced function. "The actions don't support resource-level permissions" (service authorization
 /// reference, "Actions, resources, and condition keys for AWS X-Ray"): their resource can only be `*`.
 const TRACING: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+
+/// What Lambda needs of a function in a VPC, on all resources (AWS Lambda Developer Guide, "Giving Lambda functions access to
+/// resources in an Amazon VPC: Required IAM permissions").
+const IN_VPC: [&str; 6] = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+];
 
 /// The policies of a role.
 #[derive(Debug, Default)]
@@ -63,13 +76,21 @@ impl Policies {
         })
     }
 
+    /// On which resources an action is allowed by name.
+    pub(crate) fn resources(&self, action: &str) -> Vec<String> {
+        self.statements
+            .iter()
+            .filter(|statement| statement["Effect"] == "Allow")
+            .filter(|statement| strings(&statement["Action"]).any(|allowed| allowed == action))
+            .flat_map(|statement| strings(&statement["Resource"]).map(str::to_owned))
+            .collect()
+    }
+
     /// Whether an action on a resource is allowed by name.
     pub(crate) fn allow(&self, action: &str, resource: &str) -> bool {
-        self.statements.iter().any(|statement| {
-            statement["Effect"] == "Allow"
-                && strings(&statement["Action"]).any(|allowed| allowed == action)
-                && strings(&statement["Resource"]).any(|allowed| allowed == resource)
-        })
+        self.resources(action)
+            .iter()
+            .any(|allowed| allowed == resource)
     }
 }
 
@@ -97,10 +118,15 @@ pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Res
     callers(deployed)?;
     for role in deployed.of_kind("AWS::IAM::Role") {
         let name = role.physical_id.as_str();
-        let traced = deployed.functions.iter().any(|function| {
-            function.configuration["TracingConfig"]["Mode"] == "Active"
-                && role_of(&function.configuration).is_ok_and(|role| role == name)
-        });
+        let mut anywhere = Vec::new();
+        for function in &deployed.functions {
+            if role_of(&function.configuration)? == name {
+                let traced = function.configuration["TracingConfig"]["Mode"] == "Active";
+                // The emulator's Lambda does not tell.
+                let properties = deployed.properties(&function.logical_id);
+                anywhere.extend(everywhere(traced, properties.get("VpcConfig").is_some()));
+            }
+        }
         let found = account.query(IAM, "GetRole", &[("RoleName", name)]).await?;
         let trust = document(&found, "AssumeRolePolicyDocument")?;
         for statement in each(&trust["Statement"]) {
@@ -112,7 +138,7 @@ pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Res
         }
         let policies = Policies::of(account, name).await?;
         for statement in &policies.statements {
-            if let Some(complaint) = complaint(statement, traced, &own) {
+            if let Some(complaint) = complaint(statement, &anywhere, &own) {
                 bail!("{}: {complaint}: {statement}", role.logical_id);
             }
         }
@@ -127,16 +153,15 @@ pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Res
 
 /// Only the stack's own API and who signs requests may invoke a function: what is public is behind the API's limits.
 fn callers(deployed: &Deployed) -> anyhow::Result<()> {
-    let properties = |id: &str| &deployed.template["Resources"][id]["Properties"];
     for url in deployed.of_kind("AWS::Lambda::Url") {
         ensure!(
-            properties(&url.logical_id)["AuthType"] == "AWS_IAM",
+            deployed.properties(&url.logical_id)["AuthType"] == "AWS_IAM",
             "{}: everybody may call it",
             url.logical_id
         );
     }
     for permission in deployed.of_kind("AWS::Lambda::Permission") {
-        let properties = properties(&permission.logical_id);
+        let properties = deployed.properties(&permission.logical_id);
         ensure!(
             properties["Principal"] != "*" && properties.get("SourceArn").is_some(),
             "{}: not only the stack may invoke the function: {properties}",
@@ -159,6 +184,13 @@ pub(crate) async fn are_needed(
         let role = role_of(&deployed.configuration)?;
         let policies = Policies::of(account, role).await?;
         if policies.inline.is_empty() {
+            continue;
+        }
+        if !policies.resources(CONNECT).is_empty() {
+            say!(
+                "whether {} needs its policies, no database can tell",
+                function.name
+            );
             continue;
         }
         let fixtures = fixtures::of(root, &function.name)?;
@@ -201,8 +233,15 @@ pub(crate) fn role_of(configuration: &Value) -> anyhow::Result<&str> {
         .context("a function has a role")
 }
 
-/// What is wrong with a statement of a policy. `own` are the physical ids of the stack's resources.
-fn complaint(statement: &Value, traced: bool, own: &BTreeSet<&str>) -> Option<String> {
+/// The actions that a function's role has to allow on all resources.
+fn everywhere(traced: bool, in_vpc: bool) -> impl Iterator<Item = &'static str> {
+    let tracing = traced.then_some(TRACING).into_iter().flatten();
+    tracing.chain(in_vpc.then_some(IN_VPC).into_iter().flatten())
+}
+
+/// What is wrong with a statement of a policy. `everywhere` are the actions that may be allowed on all resources, `own` the
+/// physical ids of the stack's resources.
+fn complaint(statement: &Value, everywhere: &[&str], own: &BTreeSet<&str>) -> Option<String> {
     if statement["Effect"] != "Allow" {
         return None;
     }
@@ -212,7 +251,7 @@ fn complaint(statement: &Value, traced: bool, own: &BTreeSet<&str>) -> Option<St
     if let Some(action) = strings(&statement["Action"]).find(|action| is_wildcard(action)) {
         return Some(format!("{action} is more than one action"));
     }
-    if traced && strings(&statement["Action"]).all(|action| TRACING.contains(&action)) {
+    if strings(&statement["Action"]).all(|action| everywhere.contains(&action)) {
         return None;
     }
     strings(&statement["Resource"])
@@ -269,15 +308,18 @@ mod tests {
 
     use super::*;
 
-    fn complaint_of(action: Value, resource: &str, traced: bool) -> Option<String> {
+    fn complaint_of(action: Value, resource: &str, everywhere: &[&str]) -> Option<String> {
         let statement = json!({ "Effect": "Allow", "Action": action, "Resource": resource });
-        complaint(&statement, traced, &BTreeSet::from(["/logs", "table"]))
+        complaint(&statement, everywhere, &BTreeSet::from(["/logs", "table"]))
     }
 
     #[test]
     fn a_wildcard_is_complained_of() {
         let table = "arn:aws:dynamodb:eu-west-2:123456789012:table/table";
-        assert_eq!(complaint_of(json!("dynamodb:GetItem"), table, true), None);
+        assert_eq!(
+            complaint_of(json!("dynamodb:GetItem"), table, &TRACING),
+            None
+        );
         for (action, resource) in [
             (json!("*"), table),
             (json!(["dynamodb:GetItem", "dynamodb:*"]), table),
@@ -289,36 +331,41 @@ mod tests {
             ),
             (json!("s3:GetObject"), "arn:aws:s3:::bucket/*"),
         ] {
-            assert!(complaint_of(action, resource, true).is_some(), "{resource}");
+            assert!(
+                complaint_of(action, resource, &TRACING).is_some(),
+                "{resource}"
+            );
         }
         for negated in ["NotAction", "NotResource"] {
             let statement = json!({ "Effect": "Allow", negated: "a:b" });
-            assert!(complaint(&statement, true, &BTreeSet::new()).is_some());
+            assert!(complaint(&statement, &TRACING, &BTreeSet::new()).is_some());
         }
         let denied = json!({ "Effect": "Deny", "Action": "*", "Resource": "*" });
-        assert_eq!(complaint(&denied, false, &BTreeSet::new()), None);
+        assert_eq!(complaint(&denied, &[], &BTreeSet::new()), None);
     }
 
     #[test]
     fn what_is_below_one_of_the_stacks_resources_is_not() {
         let put = || json!("logs:PutLogEvents");
         let group = "arn:aws:logs:eu-west-2:123456789012:log-group";
-        assert_eq!(
-            complaint_of(put(), &format!("{group}:/logs:*"), false),
-            None
-        );
+        assert_eq!(complaint_of(put(), &format!("{group}:/logs:*"), &[]), None);
         for other in [format!("{group}:/other:*"), format!("{group}:/lo*:*")] {
-            assert!(complaint_of(put(), &other, false).is_some(), "{other}");
+            assert!(complaint_of(put(), &other, &[]).is_some(), "{other}");
         }
     }
 
     #[test]
-    fn a_traced_function_may_send_traces_and_no_other_may() {
+    fn a_traced_function_may_send_traces_and_one_in_a_vpc_may_join_it() {
         let traces = || json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]);
-        assert_eq!(complaint_of(traces(), "*", true), None);
-        assert!(complaint_of(traces(), "*", false).is_some());
+        let traced = Vec::from_iter(everywhere(true, false));
+        let in_vpc = Vec::from_iter(everywhere(false, true));
+        assert_eq!(complaint_of(traces(), "*", &traced), None);
+        assert!(complaint_of(traces(), "*", &in_vpc).is_some());
         let more = json!(["xray:PutTraceSegments", "xray:GetTraceSummaries"]);
-        assert!(complaint_of(more, "*", true).is_some());
+        assert!(complaint_of(more, "*", &traced).is_some());
+        let join = || json!(["ec2:CreateNetworkInterface", "ec2:DescribeSubnets"]);
+        assert_eq!(complaint_of(join(), "*", &in_vpc), None);
+        assert!(complaint_of(join(), "*", &traced).is_some());
     }
 
     #[test]

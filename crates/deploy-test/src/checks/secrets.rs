@@ -34,8 +34,7 @@ pub(crate) fn check(deployed: &Deployed) -> anyhow::Result<()> {
         .collect();
     let mut count = 0;
     for function in &deployed.functions {
-        let written = &deployed.template["Resources"][&function.logical_id]["Properties"]["Environment"]
-            ["Variables"];
+        let written = &deployed.properties(&function.logical_id)["Environment"]["Variables"];
         let variables = &function.configuration["Environment"]["Variables"];
         for (name, value) in variables.as_object().into_iter().flatten() {
             count += 1;

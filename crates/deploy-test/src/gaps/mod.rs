@@ -1,5 +1,7 @@
 //! What the emulator lacks of what AWS has and the template needs: one room a gap, with what is done instead.
 
+pub(crate) mod database_proxy;
+pub(crate) mod database_server;
 pub(crate) mod definition;
 pub(crate) mod full_bucket;
 pub(crate) mod maximum_concurrency;
@@ -34,6 +36,14 @@ pub(crate) async fn still_there(account: &Account) -> anyhow::Result<()> {
             maximum_concurrency::is_there(account).await?,
         ),
         (full_bucket::GAP, full_bucket::is_there(account).await?),
+        (
+            database_proxy::GAP,
+            database_proxy::is_there(account).await?,
+        ),
+        (
+            database_server::GAP,
+            database_server::is_there(account).await?,
+        ),
     ] {
         let Gap { lacks, instead } = gap;
         if !is_there {

@@ -67,7 +67,7 @@ async fn send_message(
     let role = integration["credentials"]["Fn::GetAtt"][0]
         .as_str()
         .with_context(|| format!("{key} has a role of the stack"))?;
-    let trust = &deployed.template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"];
+    let trust = &deployed.properties(role)["AssumeRolePolicyDocument"];
     ensure!(
         trust.to_string().contains("\"apigateway.amazonaws.com\""),
         "{key}: API Gateway may not use {role}"

@@ -28,10 +28,11 @@ pub(crate) enum Intrinsic {
     GetAzs,
     Select,
     Split,
+    EachMemberEquals,
 }
 
 impl Intrinsic {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Ref,
         Self::GetAtt,
         Self::Sub,
@@ -46,6 +47,7 @@ impl Intrinsic {
         Self::GetAzs,
         Self::Select,
         Self::Split,
+        Self::EachMemberEquals,
     ];
 
     /// By its long name, such as `Fn::Sub`.
@@ -69,6 +71,7 @@ impl Intrinsic {
             Self::GetAzs => "Fn::GetAZs",
             Self::Select => "Fn::Select",
             Self::Split => "Fn::Split",
+            Self::EachMemberEquals => "Fn::EachMemberEquals",
         }
     }
 }
@@ -192,8 +195,12 @@ impl Scope {
                 let name = intrinsic.name();
                 Err(argument.fault(format!("{name} has its place in Conditions only")))
             }
-            // A network is made of them, and there is none here.
-            Intrinsic::Cidr | Intrinsic::GetAzs | Intrinsic::Select | Intrinsic::Split => {
+            // Networks, rules and roles are made of them, and there are none here.
+            Intrinsic::Cidr
+            | Intrinsic::GetAzs
+            | Intrinsic::Select
+            | Intrinsic::Split
+            | Intrinsic::EachMemberEquals => {
                 let name = intrinsic.name();
                 Err(argument.fault(format!("{name} is not supported locally")))
             }

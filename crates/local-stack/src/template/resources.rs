@@ -23,8 +23,8 @@ const DATABASE_PROXY: &str = "AWS::RDS::DBProxy";
 const STATE: [&str; 3] = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"];
 
 /// Types, or the beginnings of their names, that a local run can do without: routes are read from the functions' events,
-/// everybody may do everything, logs are files, and there is no network between a function and its database.
-const DISPENSABLE: [&str; 12] = [
+/// everybody may do everything, logs are files, there is no network between a function and its database, and no certificate.
+const DISPENSABLE: [&str; 13] = [
     "AWS::ApiGatewayV2::",
     "AWS::CloudWatch::",
     "AWS::EC2::",
@@ -36,6 +36,7 @@ const DISPENSABLE: [&str; 12] = [
     "AWS::SNS::",
     "AWS::SQS::QueuePolicy",
     "AWS::SecretsManager::",
+    "AWS::Serverless::LayerVersion",
     "AWS::XRay::",
 ];
 

@@ -1,6 +1,6 @@
 //! A value of the template, which knows its line.
 
-use serde_json::{Map, Number};
+use serde_json::{Map, Number, json};
 
 use super::intrinsics::Intrinsic;
 
@@ -116,8 +116,14 @@ impl Node {
                 .collect::<Map<_, _>>()
                 .into(),
             Value::Call(intrinsic, argument) => {
-                let call = [(intrinsic.name().to_owned(), argument.to_json())];
-                Map::from_iter(call).into()
+                // JSON has no short form: the resource and its attribute stand in a list.
+                let argument = match argument.as_str().and_then(|text| text.split_once('.')) {
+                    Some((resource, attribute)) if *intrinsic == Intrinsic::GetAtt => {
+                        json!([resource, attribute])
+                    }
+                    _ => argument.to_json(),
+                };
+                Map::from_iter([(intrinsic.name().to_owned(), argument)]).into()
             }
         }
     }

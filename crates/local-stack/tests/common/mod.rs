@@ -26,6 +26,19 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
+/// The same with a database and the functions that read it.
+#[allow(dead_code, reason = "not every test needs a database")]
+pub(crate) fn settings_with_database() -> Settings {
+    Settings {
+        parameters: BTreeMap::from([("Database".to_owned(), "aurora".to_owned())]),
+        database: DatabaseSettings {
+            required: true,
+            ..DatabaseSettings::default()
+        },
+        ..settings()
+    }
+}
+
 /// The repository's own template, running. The functions must be built: the error says how.
 pub(crate) async fn start(settings: Settings) -> Stack {
     match Stack::start(settings).await {
