@@ -232,8 +232,18 @@ pub struct Seed {
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub rows: u64,
     /// The server: mysql://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
-    pub database: String,
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        required_unless_present = "stack"
+    )]
+    pub database: Option<String>,
+    /// The deployed CloudFormation stack whose own database it is, in place of a URL. The accounts that its functions log in
+    /// with are made, too
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
 }
 
 /// A table that can be filled.

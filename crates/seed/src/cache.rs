@@ -29,7 +29,7 @@ pub enum Error {
     MariaDb(#[from] mariadb::Error),
     /// The table can't be filled.
     #[error(transparent)]
-    Fill(#[from] transcriptions::Error),
+    Fill(#[from] transcriptions::Error<mysql_async::Error>),
     /// The cache can't be written to.
     #[error("{} can't be written to: {cause}", directory.display())]
     Io {
@@ -72,10 +72,10 @@ impl Cache {
         fs::create_dir_all(&self.directory).map_err(|cause| self.io(cause))?;
         let server = MariaDb::start(Options::default()).await?;
         let options = Opts::from_url(&server.url()).map_err(mysql_async::Error::from);
-        let options = OptsBuilder::from_opts(options.map_err(transcriptions::Error::from)?);
+        let options = OptsBuilder::from_opts(options.map_err(transcriptions::Error::Server)?);
         let mut connection = Conn::new(options.prefer_socket(false))
             .await
-            .map_err(transcriptions::Error::from)?;
+            .map_err(transcriptions::Error::Server)?;
         transcriptions::fill(&mut connection, rows, on_rows).await?;
 
         // A run that is cut short leaves no half of a directory under the name of a whole one.
@@ -99,7 +99,7 @@ impl Cache {
         let mut hash = DefaultHasher::new();
         mariadb::version()?.hash(&mut hash);
         SCHEMA.hash(&mut hash);
-        transcriptions::insert(1, SAMPLE).hash(&mut hash);
+        transcriptions::insert(1, SAMPLE, usize::MAX).hash(&mut hash);
         let name = format!("transcriptions-{rows}-{:016x}", hash.finish());
         Ok(self.directory.join(name))
     }

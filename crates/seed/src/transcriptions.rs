@@ -1,21 +1,21 @@
 //! Fills the table of transcriptions.
 
-use mysql_async::{Conn, prelude::Queryable as _};
-
-use crate::row::{COLUMNS, write_values};
+use crate::{
+    row::{COLUMNS, write_values},
+    server::Server,
+};
 
 pub(crate) use transcriptions::SCHEMA;
 
-/// Rows a statement: large enough that what a statement costs is nothing beside its rows, small enough for the packet that
-/// any server accepts.
+/// The most rows a statement: enough that what a statement costs is nothing beside its rows.
 const ROWS_PER_STATEMENT: u64 = 1_000;
 
 /// Why a table is not filled.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum Error<E> {
     /// The server refused.
     #[error(transparent)]
-    Server(#[from] mysql_async::Error),
+    Server(E),
     /// There is such a table, and it was not made by this.
     #[error(
         "the table transcriptions holds other rows than this writes: they are left alone. Rename or drop it yourself, or \
@@ -42,13 +42,13 @@ pub enum Error {
 ///
 /// # Errors
 /// The table is somebody else's, or the server refuses.
-pub async fn fill(
-    connection: &mut Conn,
+pub async fn fill<S: Server>(
+    server: &mut S,
     rows: u64,
     mut on_rows: impl FnMut(u64),
-) -> Result<u64, Error> {
-    connection.query_drop(SCHEMA).await?;
-    let found = rows_of_ours(connection).await?;
+) -> Result<u64, Error<S::Error>> {
+    server.execute(SCHEMA).await.map_err(Error::Server)?;
+    let found = rows_of_ours(server).await?;
     if found > rows {
         return Err(Error::MoreRows { found, asked: rows });
     }
@@ -56,31 +56,37 @@ pub async fn fill(
     let mut next = found + 1;
     while next <= rows {
         let last = rows.min(next + ROWS_PER_STATEMENT - 1);
-        connection.query_drop(insert(next, last)).await?;
+        let (statement, last) = insert(next, last, S::LONGEST_STATEMENT);
+        server.execute(&statement).await.map_err(Error::Server)?;
         on_rows(last);
         next = last + 1;
     }
     Ok(rows - found)
 }
 
-/// One statement for the rows from `first` to `last`. It is written as a whole or not at all.
-pub(crate) fn insert(first: u64, last: u64) -> String {
+/// One statement for the rows from `first` to `last`, or as many of them as it can have in `longest` bytes, and the last of
+/// those. It is written as a whole or not at all.
+pub(crate) fn insert(first: u64, last: u64, longest: usize) -> (String, u64) {
     let mut sql = format!("INSERT INTO transcriptions ({COLUMNS}) VALUES ");
     for id in first..=last {
+        let before = sql.len();
         if id > first {
             sql.push(',');
         }
         write_values(&mut sql, id);
+        if id > first && sql.len() > longest {
+            sql.truncate(before);
+            return (sql, id - 1);
+        }
     }
-    sql
+    (sql, last)
 }
 
 /// How many rows there are, if the first and the last are as this writes them and none is missing between them.
-async fn rows_of_ours(connection: &mut Conn) -> Result<u64, Error> {
-    let summary: Option<(u64, Option<u64>, Option<u64>)> = connection
-        .query_first("SELECT COUNT(*), MIN(id), MAX(id) FROM transcriptions")
-        .await?;
-    let Some((count, Some(first), Some(last))) = summary else {
+async fn rows_of_ours<S: Server>(server: &mut S) -> Result<u64, Error<S::Error>> {
+    const SUMMARY: &str = "SELECT COUNT(*), MIN(id), MAX(id) FROM transcriptions";
+    let summary = server.numbers(SUMMARY).await.map_err(Error::Server)?;
+    let [Some(count), Some(first), Some(last)] = summary[..] else {
         return Ok(0);
     };
     if (first, last) != (1, count) {
@@ -102,9 +108,25 @@ async fn rows_of_ours(connection: &mut Conn) -> Result<u64, Error> {
             &values[1..values.len() - 1],
             same.join(" AND ")
         );
-        if connection.query_first::<u64, _>(query).await? != Some(1) {
+        if server.numbers(&query).await.map_err(Error::Server)? != [Some(1)] {
             return Err(Error::OtherRows);
         }
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_has_as_many_rows_as_it_has_room_for() {
+        let (all, last) = insert(1, 10, usize::MAX);
+        assert_eq!(last, 10);
+        let (some, last) = insert(1, 10, all.len() - 1);
+        assert_eq!(last, 9);
+        assert!(some.ends_with(')') && all.starts_with(&some));
+        // One row is the least: without it, there would be no end.
+        assert_eq!(insert(5, 10, 0).1, 5);
+    }
 }

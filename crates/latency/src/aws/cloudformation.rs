@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use http::{Method, Request};
-use roxmltree::{Document, Node};
+use super::{
+    Aws, Error, Service,
+    query::{QueryService, parse, text},
+};
 
-use super::{Aws, Error, Service};
-
-const CLOUDFORMATION: Service = Service {
-    name: "CloudFormation",
-    id: "CloudFormation",
-    prefix: "cloudformation",
+const CLOUDFORMATION: QueryService = QueryService {
+    service: Service {
+        name: "CloudFormation",
+        id: "CloudFormation",
+        prefix: "cloudformation",
+    },
+    version: "2010-05-15",
 };
 
 impl Aws {
@@ -20,8 +23,8 @@ impl Aws {
     /// CloudFormation refuses: there is no such stack, or no permission to look at it.
     pub async fn outputs(&self, stack: &str) -> Result<BTreeMap<String, String>, Error> {
         let parameters = [("Action", "DescribeStacks"), ("StackName", stack)];
-        let answer = self.query(&parameters).await?;
-        let document = parse(&answer)?;
+        let answer = self.query(&CLOUDFORMATION, &parameters).await?;
+        let document = parse(&CLOUDFORMATION.service, &answer)?;
         let outputs = document
             .descendants()
             .filter(|node| node.has_tag_name("OutputKey"))
@@ -42,8 +45,8 @@ impl Aws {
         loop {
             let mut parameters = vec![("Action", "ListStackResources"), ("StackName", stack)];
             parameters.extend(next.as_deref().map(|token| ("NextToken", token)));
-            let answer = self.query(&parameters).await?;
-            let document = parse(&answer)?;
+            let answer = self.query(&CLOUDFORMATION, &parameters).await?;
+            let document = parse(&CLOUDFORMATION.service, &answer)?;
             let types = document.descendants().filter(|node| {
                 node.has_tag_name("ResourceType") && node.text() == Some("AWS::Lambda::Function")
             });
@@ -58,49 +61,4 @@ impl Aws {
             }
         }
     }
-
-    /// A request of CloudFormation's query protocol.
-    async fn query(&self, parameters: &[(&str, &str)]) -> Result<String, Error> {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("Version", "2010-05-15")
-            .extend_pairs(parameters)
-            .finish();
-        let request = Request::builder()
-            .method(Method::POST)
-            .header("content-type", "application/x-www-form-urlencoded");
-        let answer = self
-            .send(&CLOUDFORMATION, "/", request, body.into_bytes())
-            .await?;
-        let body = String::from_utf8_lossy(answer.body()).into_owned();
-        if answer.status().is_success() {
-            return Ok(body);
-        }
-        let document = parse(&body);
-        let said = |name| {
-            let text = text(document.as_ref().ok()?.root(), name)?;
-            Some(text.to_owned())
-        };
-        Err(Error::Refused {
-            service: CLOUDFORMATION.name,
-            code: said("Code").unwrap_or_else(|| answer.status().to_string()),
-            message: said("Message").unwrap_or_else(|| "it does not say why".to_owned()),
-        })
-    }
-}
-
-fn parse(xml: &str) -> Result<Document<'_>, Error> {
-    Document::parse(xml).map_err(|error| not_understood(error.to_string()))
-}
-
-fn not_understood(reason: String) -> Error {
-    Error::NotUnderstood {
-        service: CLOUDFORMATION.name,
-        reason,
-    }
-}
-
-/// The text of the first element of this name below `node`.
-fn text<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
-    let mut named = node.descendants();
-    named.find(|node| node.has_tag_name(name))?.text()
 }

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ impl Aws {
             .header("content-type", "application/json")
             .header("x-amz-log-type", "Tail");
         let path = format!("{}/invocations", path(function));
-        let answer = accepted(self.send(&LAMBDA, &path, request, payload).await?)?;
+        let answer = LAMBDA.accepted(self.send(&LAMBDA, &path, request, payload).await?)?;
         let (headers, payload) = (answer.headers(), answer.body());
         if headers.contains_key("x-amz-function-error") {
             return Err(Error::FunctionError {
@@ -65,22 +65,12 @@ impl Aws {
     /// Lambda does not say it.
     pub async fn processor(&self, function: &str) -> Result<Processor, Error> {
         let path = format!("{}/configuration", path(function));
-        let answer = accepted(
-            self.send(&LAMBDA, &path, Request::builder(), Vec::new())
-                .await?,
-        )?;
-        let configuration: Value =
-            serde_json::from_slice(answer.body()).map_err(|error| Error::NotUnderstood {
-                service: LAMBDA.name,
-                reason: error.to_string(),
-            })?;
+        let answer = self.send(&LAMBDA, &path, Request::builder(), Vec::new());
+        let configuration = LAMBDA.json(answer.await?)?;
         match configuration["Architectures"][0].as_str() {
             Some("arm64") => Ok(Processor::Arm64),
             Some("x86_64") => Ok(Processor::X86_64),
-            other => Err(Error::NotUnderstood {
-                service: LAMBDA.name,
-                reason: format!("architecture {other:?}"),
-            }),
+            other => Err(LAMBDA.not_understood(format!("architecture {other:?}"))),
         }
     }
 }
@@ -88,24 +78,6 @@ impl Aws {
 fn path(function: &str) -> String {
     let function = utf8_percent_encode(function, UNRESERVED);
     format!("/2015-03-31/functions/{function}")
-}
-
-fn accepted(answer: Response<Bytes>) -> Result<Response<Bytes>, Error> {
-    if answer.status().is_success() {
-        return Ok(answer);
-    }
-    let error_type = answer.headers().get("x-amzn-errortype");
-    let code = error_type
-        .and_then(|value| value.to_str().ok()?.split(':').next())
-        .map_or_else(|| answer.status().to_string(), str::to_owned);
-    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    // Errors of the service write it large, those of its front write it small.
-    let message = body["Message"].as_str().or(body["message"].as_str());
-    Err(Error::Refused {
-        service: LAMBDA.name,
-        code,
-        message: message.unwrap_or("it does not say why").to_owned(),
-    })
 }
 
 /// What a function error says of itself: `errorType: errorMessage`.
@@ -121,6 +93,8 @@ fn reason(payload: &Bytes) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
 
     #[test]
@@ -136,7 +110,7 @@ mod tests {
             .status(429)
             .header("x-amzn-errortype", error_type)
             .body(Bytes::from_static(body.as_bytes()));
-        accepted(answer.unwrap()).unwrap_err().to_string()
+        LAMBDA.accepted(answer.unwrap()).unwrap_err().to_string()
     }
 
     #[test]

@@ -4,8 +4,12 @@
 //! would add a minute and a half of processor time to each build from nothing.
 
 mod cloudformation;
+mod data_api;
 mod lambda;
+mod query;
+mod rds;
 mod report_line;
+mod secrets_manager;
 
 use std::time::Duration;
 
@@ -25,8 +29,11 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::Value;
 
+pub use data_api::DataApi;
 pub use lambda::Invocation;
+pub use rds::Cluster;
 pub use report_line::ReportLine;
 
 /// A connection that takes longer is not coming.
@@ -98,6 +105,41 @@ struct Service {
     id: &'static str,
     /// Its name in signatures and host names.
     prefix: &'static str,
+}
+
+impl Service {
+    /// The answer, unless it is a refusal in JSON.
+    fn accepted(&self, answer: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let error_type = answer.headers().get("x-amzn-errortype");
+        let code = error_type
+            .and_then(|value| value.to_str().ok()?.split(':').next())
+            .map_or_else(|| answer.status().to_string(), str::to_owned);
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        // Errors of the service write it large, those of its front write it small.
+        let message = body["Message"].as_str().or(body["message"].as_str());
+        Err(Error::Refused {
+            service: self.name,
+            code,
+            message: message.unwrap_or("it does not say why").to_owned(),
+        })
+    }
+
+    /// The JSON of the answer, unless it is a refusal.
+    fn json(&self, answer: Response<Bytes>) -> Result<Value, Error> {
+        let answer = self.accepted(answer)?;
+        serde_json::from_slice(answer.body())
+            .map_err(|error| self.not_understood(error.to_string()))
+    }
+
+    fn not_understood(&self, reason: impl Into<String>) -> Error {
+        Error::NotUnderstood {
+            service: self.name,
+            reason: reason.into(),
+        }
+    }
 }
 
 impl Aws {

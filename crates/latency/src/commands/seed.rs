@@ -1,38 +1,112 @@
-//! `latency seed`: a table filled with what the functions read, on any server.
+//! `latency seed`: a table filled with what the functions read, on any server, or in a deployed stack's database, which also
+//! gets the functions' accounts.
 
 use std::time::Instant;
 
 use mysql_async::{Conn, Opts, OptsBuilder};
+use seed::Server;
 
 use crate::{
     BadInput, Ending,
+    aws::{Aws, DataApi},
     cli::{Seed, Table},
     output::Progress,
 };
 
 pub(super) async fn run(arguments: &Seed) -> anyhow::Result<Ending> {
-    let Seed { rows, .. } = *arguments;
     let Table::Transcriptions = arguments.table;
-    let options = Opts::from_url(&arguments.database)
+    match (&arguments.stack, &arguments.database) {
+        (Some(stack), _) => of_stack(stack, arguments.rows).await?,
+        (None, Some(url)) => at_url(url, arguments.rows).await?,
+        // The command line demands one of them.
+        (None, None) => {}
+    }
+    Ok(Ending::Done)
+}
+
+async fn at_url(url: &str, rows: u64) -> anyhow::Result<()> {
+    let options = Opts::from_url(url)
         // The URL has a password in it: it is not repeated.
         .map_err(|error| BadInput(format!("the database's URL can't be understood: {error}")))?;
     let options = OptsBuilder::from_opts(options).prefer_socket(false);
     let mut connection = Conn::new(options).await?;
+    fill(&mut connection, rows).await?;
+    Ok(connection.disconnect().await?)
+}
+
+async fn of_stack(stack: &str, rows: u64) -> anyhow::Result<()> {
+    let aws = Aws::load().await?;
+    let outputs = aws.outputs(stack).await?;
+    let output = |name| {
+        outputs.get(name).ok_or_else(|| {
+            BadInput(format!(
+                "stack {stack} has no database of its own (no output {name}): deploy it with Database=aurora"
+            ))
+        })
+    };
+    let cluster = aws.cluster(output("DatabaseClusterArn")?).await?;
+    let proxy = aws.login(output("DatabaseProxySecretArn")?).await?;
+    let mut server = DataApi::new(&aws, &cluster);
+    let progress = Progress::spinner("making the functions' accounts");
+    let user = account(output("DatabaseUser")?);
+    let proxy_user = account(&proxy.username);
+    let password = literal(&proxy.password);
+    let database = cluster.database.replace('`', "``");
+    for statement in [
+        format!(
+            "CREATE USER IF NOT EXISTS {user} IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
+        ),
+        format!("CREATE USER IF NOT EXISTS {proxy_user} IDENTIFIED BY {password}"),
+        // Where there was such a user, the secret may be a new one.
+        format!("ALTER USER {proxy_user} IDENTIFIED BY {password}"),
+        format!("GRANT SELECT ON `{database}`.* TO {user}, {proxy_user}"),
+    ] {
+        server.execute(&statement).await?;
+    }
+    progress.finish();
+    println!("{user} and {proxy_user} may read {database}");
+    fill(&mut server, rows).await
+}
+
+async fn fill<S>(server: &mut S, rows: u64) -> anyhow::Result<()>
+where
+    S: Server<Error: std::error::Error + Send + Sync + 'static>,
+{
     let progress = Progress::bar(&format!("filling transcriptions up to {rows} rows"), rows);
     let since = Instant::now();
     let mut filled = 0;
-    let written = seed::fill(&mut connection, rows, |now| {
+    let written = seed::fill(server, rows, |now| {
         progress.advance(now - filled);
         filled = now;
     })
     .await;
     progress.finish();
     let written = written?;
-    connection.disconnect().await?;
     println!(
         "transcriptions has the rows 1 to {rows}: {written} written in {:.1} s, {} were there",
         since.elapsed().as_secs_f64(),
         rows - written
     );
-    Ok(Ending::Done)
+    Ok(())
+}
+
+/// A user who may come from anywhere.
+fn account(user: &str) -> String {
+    format!("{}@'%'", literal(user))
+}
+
+/// A string in SQL.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_not_get_out_of_its_quotes() {
+        assert_eq!(account("o'reilly"), "'o''reilly'@'%'");
+        assert_eq!(literal(r"a\' OR 1"), r"'a\\'' OR 1'");
+    }
 }

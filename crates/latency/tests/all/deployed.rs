@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The command, with an account of its own and no configuration of this machine's user.
-fn in_account(arguments: &[&str]) -> Command {
+pub(crate) fn in_account(arguments: &[&str]) -> Command {
     let mut command = in_its_session(arguments);
     command
         .env("AWS_REGION", ministack::REGION)
@@ -37,7 +37,7 @@ fn in_account(arguments: &[&str]) -> Command {
     command
 }
 
-async fn outcome(command: &mut Command) -> Outcome {
+pub(crate) async fn outcome(command: &mut Command) -> Outcome {
     finished(command.spawn().unwrap()).await
 }
 

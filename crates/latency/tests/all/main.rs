@@ -13,4 +13,5 @@ mod database;
 mod deployed;
 mod fake_lambda;
 mod latency_probe;
+mod seed_stack;
 mod stack;
