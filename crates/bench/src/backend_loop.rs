@@ -1,4 +1,4 @@
-//! A counter against the one call to its backend that it can't do without, made by a bare SDK client in a loop.
+//! A function against the calls to its backend that it can't do without, made by a bare client in a loop.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -41,7 +41,8 @@ pub(crate) async fn s3(served: &Served) -> anyhow::Result<Measured> {
     ))
 }
 
-async fn turns(
+/// A function, called at this path, against the example of its crate that makes the bare calls.
+pub(crate) async fn turns(
     served: &Served,
     function: &str,
     example: &str,
@@ -53,9 +54,9 @@ async fn turns(
     let mut ratios = Ratios::default();
     bare.answer(REQUESTS).await?;
     for _ in 0..TURNS {
-        let counter = sequential(&url, REQUESTS).await?;
+        let function = sequential(&url, REQUESTS).await?;
         let bare = bare.answer(REQUESTS).await?.into_iter().collect();
-        ratios.add(p50(&counter) / p50(&bare));
+        ratios.add(p50(&function) / p50(&bare));
     }
     bare.stop().await?;
     Ok(ratios)

@@ -4,6 +4,7 @@
 mod backend_loop;
 mod cold;
 mod command;
+mod database;
 mod host;
 mod queue;
 mod ratio;
@@ -78,5 +79,12 @@ async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     measured.extend(cold::against_empty(served).await?);
     measured.extend(served.footprints()?);
     measured.push(wrk::against_probe(served).await?);
+    if let Some(skipped) = served.stack.skipped().first() {
+        eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);
+    } else {
+        measured.extend(database::against_bare_queries(served).await?);
+        measured.extend(database::in_a_crowd(served).await?);
+        measured.extend(database::with_few_connections().await?);
+    }
     Ok(measured)
 }

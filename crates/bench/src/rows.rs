@@ -59,9 +59,13 @@ impl Measured {
     }
 
     pub(crate) fn megabytes(what: impl Into<String>, bytes: u64, bar: Bar) -> Self {
+        Self::value(what, megabytes(bytes), bar)
+    }
+
+    pub(crate) fn value(what: impl Into<String>, value: f64, bar: Bar) -> Self {
         Self {
             what: what.into(),
-            value: megabytes(bytes),
+            value,
             range: String::new(),
             bar,
         }

@@ -3,12 +3,17 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use latency::{package::zipped_bytes, reports::Reports};
+use latency::{
+    cli::{Database, Template},
+    database,
+    package::zipped_bytes,
+    reports::Reports,
+};
 use load::{
     Connection, Failure, Latencies, Measurement, Target, Work, closed_loop, on_its_own_thread,
 };
 use local_lambda::{HostSettings, Report};
-use local_stack::{DatabaseSettings, Settings, Stack};
+use local_stack::{Settings, Stack};
 
 use crate::{
     ratio::Ratios,
@@ -29,10 +34,24 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> anyhow::Result<Self> {
         let (reports, on_report) = Reports::new();
-        let settings = Settings {
+        let template = Template {
             template: "template.yaml".into(),
-            parameters: BTreeMap::new(),
+            parameters: vec![("Database".to_owned(), "aurora".to_owned())],
+            database: Database {
+                rows: None,
+                database_url: None,
+            },
+        };
+        let mut settings = Settings {
+            database: database::settings(&template).await?,
+            template: template.template,
+            parameters: template.parameters.into_iter().collect(),
             port: 0,
             host: HostSettings {
                 on_report: Some(on_report),
@@ -40,8 +59,8 @@ impl Served {
             },
             ministack: ministack::find_program(Path::new("."))?,
             durable: false,
-            database: DatabaseSettings::default(),
         };
+        change(&mut settings);
         let stack = Stack::start(settings).await?;
         Ok(Self {
             stack,
