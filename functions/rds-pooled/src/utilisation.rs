@@ -59,6 +59,9 @@ pub(crate) const QUESTION: &str = "SELECT 'max_connections', @@max_connections \
 const INTERVAL: Duration = Duration::from_millis(5);
 /// But not sooner than this: it makes an invocation a tenth of a millisecond longer.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// Where it stays crowded, there are more environments than connections, and each asks half as often as before each time, up
+/// to so many times less: the answers would be the same, and the database has better things to do.
+const LEAST_OFTEN: u32 = 8;
 
 /// Watches the utilisation for one environment.
 #[derive(Debug)]
@@ -112,7 +115,11 @@ impl Watch {
         self.crowded =
             self.contended || open * 100 > number("max_connections") * self.max_utilisation;
         let interval = INTERVAL.saturating_mul(u32::try_from(open).unwrap_or(u32::MAX));
-        self.interval = interval.max(SHORTEST_INTERVAL);
+        let interval = interval.max(SHORTEST_INTERVAL);
+        self.interval = match self.crowded {
+            true => (self.interval * 2).clamp(interval, interval * LEAST_OFTEN),
+            false => interval,
+        };
         self.postpone();
     }
 
@@ -204,6 +211,23 @@ mod tests {
             assert!(!watch.is_due(), "{open}");
             tokio::time::advance(Duration::from_millis(interval + 1)).await;
             assert!(watch.is_due(), "{open}");
+        }
+    }
+
+    #[test]
+    fn where_it_stays_crowded_it_is_asked_half_as_often_each_time_up_to_a_point() {
+        let mut watch = watch();
+        for (open, interval) in [
+            (160, 800),
+            (160, 1600),
+            (160, 3200),
+            (160, 6400),
+            (160, 6400),
+            (100, 500),
+            (160, 1000),
+        ] {
+            watch.answered(&answer(open, 170, 0, 0, 0));
+            assert_eq!(watch.interval, Duration::from_millis(interval));
         }
     }
 
