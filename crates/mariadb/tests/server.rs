@@ -2,11 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use mariadb::{MariaDb, Options};
 use mysql_async::{Conn, Opts, prelude::Queryable};
@@ -117,44 +113,4 @@ async fn a_server_that_ends_at_once_is_quoted() {
         "{error}"
     );
     assert!(!error.contains("Aborting"), "{error}");
-}
-
-/// Set in the process that is killed while its server runs.
-const TO_BE_KILLED: &str = "MARIADB_TEST_TO_BE_KILLED";
-
-#[tokio::test]
-async fn nothing_is_left_of_it_when_its_parent_is_killed() {
-    if std::env::var_os(TO_BE_KILLED).is_some() {
-        let server = MariaDb::start(Options::default()).await.unwrap();
-        println!("\nurl {}", server.url());
-        return std::future::pending().await;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let mut parent = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "nothing_is_left_of_it_when_its_parent_is_killed",
-            "--nocapture",
-        ])
-        .env(TO_BE_KILLED, "1")
-        .env("TMPDIR", directory.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let url = BufReader::new(parent.stdout.take().unwrap())
-        .lines()
-        .find_map(|line| Some(line.ok()?.strip_prefix("url ")?.to_owned()))
-        .unwrap();
-    assert!(connect(&url).await.is_ok());
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-    let files = || std::fs::read_dir(directory.path()).unwrap().count();
-    let since = Instant::now();
-    while connect(&url).await.is_ok() || files() > 0 {
-        assert!(
-            since.elapsed() < Duration::from_secs(30),
-            "something is left"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

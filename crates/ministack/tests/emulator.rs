@@ -3,11 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -184,45 +181,4 @@ async fn a_missing_python_is_told_from_a_missing_program() {
     let missing = directory.path().join("nothing");
     let error = Ministack::start(&missing).await.unwrap_err();
     assert!(matches!(error, Error::NoSuchProgram(_)), "{error}");
-}
-
-/// Set in the process that is killed while its emulator runs.
-const TO_BE_KILLED: &str = "MINISTACK_TEST_TO_BE_KILLED";
-
-#[tokio::test]
-async fn nothing_is_left_of_it_when_its_parent_is_killed() {
-    if std::env::var_os(TO_BE_KILLED).is_some() {
-        let ministack = Ministack::start(&program()).await.unwrap();
-        println!("\nendpoint {}", ministack.endpoint());
-        return std::future::pending().await;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let mut parent = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "nothing_is_left_of_it_when_its_parent_is_killed",
-            "--nocapture",
-        ])
-        .env(TO_BE_KILLED, "1")
-        .env("TMPDIR", directory.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let endpoint = BufReader::new(parent.stdout.take().unwrap())
-        .lines()
-        .find_map(|line| Some(line.ok()?.strip_prefix("endpoint ")?.to_owned()))
-        .unwrap();
-    assert!(dynamodb(&endpoint, "ListTables", json!({})).await.is_ok());
-    parent.kill().unwrap();
-    parent.wait().unwrap();
-    let answers = async || dynamodb(&endpoint, "ListTables", json!({})).await.is_ok();
-    let files = || std::fs::read_dir(directory.path()).unwrap().count();
-    let since = Instant::now();
-    while answers().await || files() > 0 {
-        assert!(
-            since.elapsed() < Duration::from_secs(30),
-            "something is left"
-        );
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
