@@ -9,27 +9,29 @@ export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/local/latency
+# The functions that read a database are in the template when there is one; locally it is a MariaDB.
+DATABASE := --parameter Database=aurora
 
 .PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb lint unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions latency ## Measure template.yaml's architectures on this machine and print the tables
-	@$(LATENCY) compare --out out
+demo: functions latency mariadb ## Measure template.yaml's architectures on this machine and print the tables
+	@$(LATENCY) compare $(DATABASE) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
-up: functions latency ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
-	@$(LATENCY) up
+up: functions latency mariadb ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+	@$(LATENCY) up $(DATABASE)
 
-bench: functions latency ## Print the ratios that the README's "Numbers" quotes
+bench: functions latency mariadb ## Print the ratios that the README's "Numbers" quotes
 	@scripts/require 'command -v wrk' wrk
 	@cargo lambda build --release --locked --quiet --examples
 	@cargo run --quiet --locked --profile local -p bench
 
 test: lint functions unit-tests validate ## Run every check
 
-test-deploy: validate functions functions-arm64 .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
+test-deploy: validate functions functions-arm64 mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@cargo test --quiet --locked --workspace --test deploy
 

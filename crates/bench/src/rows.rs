@@ -12,6 +12,8 @@ pub(crate) enum Bar {
     AtMost(f64),
     AtLeast(f64),
     Between(f64, f64),
+    /// Measured to understand the others.
+    None,
 }
 
 impl Bar {
@@ -20,6 +22,7 @@ impl Bar {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
             Self::Between(least, most) => (least..=most).contains(&value),
+            Self::None => true,
         }
     }
 }
@@ -30,6 +33,7 @@ impl fmt::Display for Bar {
             Self::AtMost(most) => write!(out, "at most {most}"),
             Self::AtLeast(least) => write!(out, "at least {least}"),
             Self::Between(least, most) => write!(out, "{least} to {most}"),
+            Self::None => write!(out, "–"),
         }
     }
 }
@@ -75,13 +79,21 @@ impl Measured {
         self.bar.is_met_by(self.value)
     }
 
+    fn met(&self) -> &'static str {
+        match self.bar {
+            Bar::None => "–",
+            _ if self.is_met() => "yes",
+            _ => "no",
+        }
+    }
+
     pub(crate) fn row(&self) -> Row {
         Row::default()
             .text("what", "what", &*self.what)
             .number("measured", "measured", 2, Some(self.value))
             .text("range", "range", &*self.range)
             .text("bar", "bar", self.bar.to_string())
-            .text("met", "met", if self.is_met() { "yes" } else { "no" })
+            .text("met", "met", self.met())
     }
 }
 
