@@ -5,6 +5,7 @@ mod backend_loop;
 mod cold;
 mod command;
 mod database;
+mod few_connections;
 mod host;
 mod queue;
 mod ratio;
@@ -84,7 +85,7 @@ async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     } else {
         measured.extend(database::against_bare_queries(served).await?);
         measured.extend(database::in_a_crowd(served).await?);
-        measured.extend(database::with_few_connections().await?);
+        measured.extend(few_connections::measure().await?);
     }
     Ok(measured)
 }
