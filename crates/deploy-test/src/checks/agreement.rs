@@ -83,6 +83,7 @@ pub(crate) async fn check(
     deployed: &Deployed,
     understood: &Understood,
 ) -> anyhow::Result<()> {
+    made(deployed)?;
     let mut names = Names::new(&deployed.resources);
     for api in deployed.of_kind("AWS::ApiGatewayV2::Api") {
         let api = account.get(&format!("{APIS}/{}", api.physical_id)).await?;
@@ -121,6 +122,28 @@ pub(crate) async fn check(
         routes.insert(route.key, target.into());
     }
     same("the routes", &understood.routes, &routes.into())
+}
+
+/// What the conditions leave in was made, and nothing else.
+fn made(deployed: &Deployed) -> anyhow::Result<()> {
+    let resources = deployed.template["Resources"].as_object();
+    let wanted: BTreeSet<&str> = resources
+        .into_iter()
+        .flatten()
+        .map(|(id, _)| id.as_str())
+        .collect();
+    let made: BTreeSet<&str> = deployed
+        .resources
+        .iter()
+        .map(|resource| resource.logical_id.as_str())
+        .collect();
+    ensure!(
+        wanted == made,
+        "not made: {:?}; made, though a condition leaves it out: {:?}",
+        wanted.difference(&made),
+        made.difference(&wanted)
+    );
+    Ok(())
 }
 
 fn same(what: &str, here: &Value, there: &Value) -> anyhow::Result<()> {

@@ -10,9 +10,7 @@ use serde_json::Value;
 use crate::{
     account::{Account, IAM, texts},
     deployed::Deployed,
-    fixtures,
-    gaps::database_server::CONNECT,
-    say,
+    fixtures, say,
 };
 
 /// What X-Ray needs of a traced function. "The actions don't support resource-level permissions" (service authorization
@@ -29,6 +27,9 @@ const IN_VPC: [&str; 6] = [
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 ];
+
+/// What lets a function log in to a database by IAM.
+pub(crate) const CONNECT: &str = "rds-db:connect";
 
 /// The policies of a role.
 #[derive(Debug, Default)]

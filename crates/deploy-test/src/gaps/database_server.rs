@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Gap;
 use crate::{
     account::{Account, FUNCTIONS, RDS, texts},
-    checks::roles::{Policies, role_of},
+    checks::roles::{CONNECT, Policies, role_of},
     deployed::{Deployed, DeployedFunction},
     say,
 };
@@ -18,9 +18,6 @@ pub(super) const GAP: Gap = Gap {
     lacks: "a database cluster has no server",
     instead: "functions are led to a MariaDB through Lambda's own API, and whether they may log in is looked at",
 };
-
-/// What a role must allow for a function to log in by IAM.
-pub(crate) const CONNECT: &str = "rds-db:connect";
 
 /// The recorded events ask for the second.
 const ROWS: u64 = 3;
