@@ -180,6 +180,7 @@ mod tests {
         variables.push(("DATABASE_CA_FILE", "/nowhere/global-bundle.pem".to_owned()));
         let error = settings(&variables).unwrap_err();
         assert!(matches!(error, SettingsError::CaFile(_)), "{error}");
+        assert!(error.to_string().contains("No such file"), "{error}");
         // With a password there is no TLS, and no certificate to check.
         variables.push(("DATABASE_PASSWORD", "open-sesame".to_owned()));
         settings(&variables).unwrap();

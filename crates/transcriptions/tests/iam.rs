@@ -166,11 +166,3 @@ async fn a_server_without_tls_gets_nothing() {
     assert!(error.to_string().contains("SSL"), "{error}");
     assert_eq!(server.heard.await.unwrap(), (Vec::new(), None));
 }
-
-#[tokio::test]
-async fn a_ca_file_that_is_missing_is_told() {
-    let server = Server::start(CAPABILITIES | CLIENT_SSL).await;
-    let missing = ("DATABASE_CA_FILE", "/no/such/file.pem".to_owned());
-    let error = server.settings(Some(missing)).connect().await.unwrap_err();
-    assert!(error.to_string().contains("No such file"), "{error}");
-}
