@@ -251,6 +251,8 @@ GRANT ALL ON *.* TO {ADMINISTRATOR}@'127.0.0.1';
             "--extra-max-connections=10".to_owned(),
             format!("--max-connections={max_connections}"),
             format!("--wait-timeout={}", wait_timeout.as_secs()),
+            // A client's own end of a connection may have the port for a moment, above all between a kill and a restart.
+            "--port-open-timeout=5".to_owned(),
             // All users at once: those who find the queue full would try again a second later.
             "--back-log=4096".to_owned(),
             "--skip-name-resolve".to_owned(),
