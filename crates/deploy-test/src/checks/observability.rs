@@ -48,7 +48,7 @@ async fn log_groups(account: &Account, deployed: &Deployed) -> anyhow::Result<()
 
 async fn stages(account: &Account, deployed: &Deployed) -> anyhow::Result<()> {
     for stage in deployed.of_kind("AWS::ApiGatewayV2::Stage") {
-        let properties = &deployed.properties(&stage.logical_id);
+        let properties = deployed.properties(&stage.logical_id);
         let api = properties["ApiId"]["Ref"]
             .as_str()
             .with_context(|| format!("{} belongs to an API", stage.logical_id))?;
