@@ -91,6 +91,7 @@ async fn call(
     }
     // Those of the proxy, which would stay open.
     administration.kill_connections().await?;
+    administration.until_at_most(0).await?;
     administration.forget_most_connections().await?;
     let target = target(served, function).await?;
     let measurement = on_its_own_thread(move || async move {

@@ -355,9 +355,7 @@ async fn connections_killed_while_idle_are_replaced_unnoticed() {
     let clients = clients.join_all().await;
     let mut administration = fixture.database.administration().await.unwrap();
     administration.kill_connections().await.unwrap();
-    while administration.connections().await.unwrap() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    administration.until_at_most(0).await.unwrap();
     for mut client in clients {
         client.query_drop("SELECT 1").await.unwrap();
     }
@@ -472,7 +470,7 @@ async fn what_is_under_way_ends_before_the_proxy_stops_and_nothing_new_begins() 
     let refused = tokio::net::TcpStream::connect(address).await;
     assert!(refused.is_err());
     let mut administration = database.administration().await.unwrap();
-    assert_eq!(administration.connections().await.unwrap(), 0);
+    administration.until_at_most(0).await.unwrap();
 }
 
 #[tokio::test]

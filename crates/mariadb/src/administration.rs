@@ -1,8 +1,15 @@
 //! What only an administrator may see or do, on a connection that takes no place among those of the users.
 
+use std::time::{Duration, Instant};
+
 use mysql_async::{Conn, prelude::Queryable as _};
 
 use crate::{Error, MariaDb};
+
+/// How long connections that nobody uses may stay open: milliseconds are usual.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A connection of MariaDB's administrator. It is open even while no more connections are accepted.
 #[derive(Debug)]
@@ -22,15 +29,32 @@ impl MariaDb {
 }
 
 impl Administration {
-    /// The connections of the users that are open now.
+    /// The connections of the users that take a place now. One that was closed or refused does so for a moment longer than
+    /// its user knows of it.
     pub async fn connections(&mut self) -> Result<u64, Error> {
-        const COUNT: &str = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ?";
-        let parameters = (&self.user,);
-        let count = self.connection.exec_first(COUNT, parameters).await?;
-        Ok(count.unwrap_or_default())
+        // Not the process list: a connection leaves that before it gives back its place.
+        self.global_status("Threads_connected").await
     }
 
-    /// From now on, the most connections are counted afresh.
+    /// Waits until at most `wanted` connections of users take a place.
+    pub async fn until_at_most(&mut self, wanted: u64) -> Result<(), Error> {
+        let since = Instant::now();
+        loop {
+            let open = self.connections().await?;
+            if open <= wanted {
+                return Ok(());
+            }
+            if since.elapsed() >= CLOSED_WITHIN {
+                return Err(Error::StillConnected {
+                    open,
+                    waited: CLOSED_WITHIN,
+                });
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// From now on, the most connections are counted afresh, beginning with those that take a place now.
     pub async fn forget_most_connections(&mut self) -> Result<(), Error> {
         Ok(self.connection.query_drop("FLUSH STATUS").await?)
     }

@@ -30,6 +30,14 @@ pub enum Error {
     /// It was told to end, and did not.
     #[error("MariaDB did not end within {} s", .0.as_secs())]
     StillRunning(Duration),
+    /// Connections were to be closed, and are not.
+    #[error("MariaDB has {open} open connections that nobody uses, after {} s", waited.as_secs())]
+    StillConnected {
+        /// How many.
+        open: u64,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// Something that has to be done for it failed.
     #[error("{what}: {cause}")]
     Io {

@@ -79,7 +79,7 @@ mod tests {
         let found = connect_and_find(&settings, WANTED, TIME).await.unwrap();
         assert_eq!(found.unwrap().id, 1);
         let mut administration = database.administration().await.unwrap();
-        while administration.connections().await.unwrap() > 0 {}
+        administration.until_at_most(0).await.unwrap();
         let log = database.log().await.unwrap();
         let commands: Vec<&str> = log.iter().map(|(command, _)| command.as_str()).collect();
         assert_eq!(commands, ["Connect", "Query", "Quit"], "{log:?}");
@@ -132,7 +132,7 @@ mod tests {
 
         limit_account(&database.server, 1).await.unwrap();
         let mut administration = database.administration().await.unwrap();
-        while administration.connections().await.unwrap() > 0 {}
+        administration.until_at_most(0).await.unwrap();
         let _open = settings.connect().await.unwrap();
         let error = settings.connect().await.unwrap_err();
         assert!(error.is_too_many_connections(), "{error}");

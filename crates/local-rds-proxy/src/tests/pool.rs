@@ -66,6 +66,7 @@ async fn left_open_of_five(idle_after: Duration) -> usize {
     pool.close_idle_connections().await;
     let left = gauges.now().database_connections;
     let mut administration = fixture.database.administration().await.unwrap();
+    administration.until_at_most(left as u64).await.unwrap();
     assert_eq!(administration.connections().await.unwrap(), left as u64);
     left
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
@@ -30,11 +30,6 @@ use crate::{
 
 /// How long a function is called before the first run, unless it is said: time enough for every environment to start.
 const WARM_UP: Duration = Duration::from_secs(5);
-
-/// How long the database may take to notice that its connections were closed.
-const SETTLED_WITHIN: Duration = Duration::from_secs(10);
-
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A function, and where it is called.
 struct Subject {
@@ -118,14 +113,7 @@ async fn begin_afresh(
     };
     // Those of a proxy, which would stay open.
     administration.kill_connections().await?;
-    let since = Instant::now();
-    while administration.connections().await? > 0 {
-        anyhow::ensure!(
-            since.elapsed() < SETTLED_WITHIN,
-            "the database has connections that nobody uses"
-        );
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
+    administration.until_at_most(0).await?;
     administration
         .forget_most_connections()
         .await
