@@ -12,6 +12,7 @@ mod outputs;
 mod parameters;
 mod properties;
 mod resources;
+mod scope;
 mod value;
 mod yaml;
 
@@ -28,13 +29,13 @@ pub use self::function::{Architecture, ServedFunction};
 pub(crate) use self::{
     api::QueueRoute,
     databases::{ConnectionPool, Databases},
-    intrinsics::{Endpoints, STACK_NAME},
+    scope::{Endpoints, STACK_NAME},
 };
 use self::{
     deferred::Deferred,
     function::Definition,
-    intrinsics::{Local, Scope},
     resources::Resource,
+    scope::{Local, Scope},
     value::{Fault, Node},
 };
 use crate::Error;

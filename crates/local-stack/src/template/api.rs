@@ -7,9 +7,9 @@ use local_lambda::RouteMethod;
 
 use super::{
     deferred::Deferred,
-    intrinsics::Scope,
     properties::Properties,
     resources::Resource,
+    scope::Scope,
     value::{Fault, Node},
 };
 
@@ -126,7 +126,7 @@ fn queue_url(operation: &Node, path: &str, scope: &Scope) -> Result<Node, Fault>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::{intrinsics::Local, resources, yaml};
+    use crate::template::{resources, scope::Local, yaml};
 
     const API: &str = "
 Resources:

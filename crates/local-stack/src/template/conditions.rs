@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    intrinsics::{Intrinsic, Scope},
+    intrinsics::Intrinsic,
+    scope::Scope,
     value::{Fault, Node, Value},
 };
 

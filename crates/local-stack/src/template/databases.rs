@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    intrinsics::{Local, Scope},
     properties::Properties,
     resources,
+    scope::{Local, Scope},
     value::{Fault, Node},
 };
 

@@ -7,8 +7,8 @@ use local_lambda::{Integration, Route, RouteMethod, SqsEventSource};
 
 use super::{
     deferred::Deferred,
-    intrinsics::Scope,
     properties::Properties,
+    scope::Scope,
     value::{Fault, Node, Value},
 };
 
@@ -161,7 +161,7 @@ fn queue(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::{intrinsics::Local, yaml};
+    use crate::template::{scope::Local, yaml};
 
     fn read_all(events: &str) -> Result<Events, Fault> {
         let scope = Scope {

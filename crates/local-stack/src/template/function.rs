@@ -11,9 +11,9 @@ use local_lambda::{Function, Route};
 use super::{
     deferred::Deferred,
     events::{self, Events, QueueEvent},
-    intrinsics::Scope,
     properties::Properties,
     resources::Resource,
+    scope::Scope,
     value::{Fault, Value},
 };
 use crate::runtime::{self, Command};

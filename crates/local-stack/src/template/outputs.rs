@@ -2,7 +2,7 @@
 
 use super::{
     deferred::Deferred,
-    intrinsics::Scope,
+    scope::Scope,
     value::{Node, Value},
 };
 
@@ -32,7 +32,7 @@ mod tests {
 
     use super::*;
     use crate::template::{
-        intrinsics::{Endpoints, Local},
+        scope::{Endpoints, Local},
         yaml,
     };
 

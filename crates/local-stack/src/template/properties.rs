@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    intrinsics::Scope,
+    scope::Scope,
     value::{Fault, Node, Value},
 };
 

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 
 use super::{
     globals,
-    intrinsics::{Local, Scope},
+    scope::{Local, Scope},
     value::{Fault, Node, Value},
 };
 
