@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use load::{Failure, Measurement, Target, Work, closed_loop, on_its_own_thread};
+use load::{Failure, Measurement, Target, Work, best, closed_loop, on_its_own_thread};
 
 use crate::{
     backend_loop,
@@ -110,8 +110,8 @@ async fn crowd(served: &Served, function: &str) -> anyhow::Result<Measurement> {
         runs
     })
     .await?;
-    runs.sort_by_key(|run| (run.failures.count(), run.elapsed));
-    runs.into_iter().next().context("there were runs")
+    let best = best(&runs);
+    Ok(runs.swap_remove(best))
 }
 
 async fn until_it_answers(served: &Served, function: &str) -> anyhow::Result<Duration> {
@@ -134,11 +134,7 @@ fn path(function: &str) -> String {
 }
 
 fn success(what: String, measurement: &Measurement) -> Measured {
-    Measured::value(what, success_percent(measurement), Bar::AtLeast(100.0))
-}
-
-pub(crate) fn success_percent(measurement: &Measurement) -> f64 {
-    100.0 * measurement.latencies.count() as f64 / measurement.requests().max(1) as f64
+    Measured::value(what, measurement.success_percent(), Bar::AtLeast(100.0))
 }
 
 pub(crate) fn p99_ms(measurement: &Measurement) -> f64 {

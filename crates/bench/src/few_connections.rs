@@ -15,7 +15,7 @@ use tokio::{task::JoinSet, time::sleep};
 use transcriptions::testing::{limit_account, slow_down};
 
 use crate::{
-    database::{DIRECT, POOLED, PROXY, p99_ms, success_percent, target},
+    database::{DIRECT, POOLED, PROXY, p99_ms, target},
     rows::{Bar, Measured},
     stack::Served,
 };
@@ -119,12 +119,8 @@ async fn paced(target: Arc<Target>) -> Measurement {
             let mut measured = Measurement::default();
             while next < TIME {
                 sleep(next.saturating_sub(started.elapsed())).await;
-                match connection.request().await {
-                    Ok(latency) => measured.latencies.record(latency),
-                    Err(failure) => measured
-                        .failures
-                        .record(started.elapsed().as_secs(), failure),
-                }
+                let outcome = connection.request().await;
+                measured.record(started.elapsed(), outcome);
                 next += turn;
             }
             measured
@@ -149,7 +145,7 @@ impl Found {
             POOLED => bar,
             _ => Bar::None,
         };
-        let success = success_percent(&self.measurement);
+        let success = self.measurement.success_percent();
         let p99 = p99_ms(&self.measurement);
         let most = self.most_connections as f64;
         [

@@ -24,7 +24,7 @@ pub use closed_loop::{Work, closed_loop};
 pub use connection::Connection;
 pub use failure::{Failure, Failures};
 pub use latencies::{Latencies, PERCENTILES};
-pub use measurement::Measurement;
+pub use measurement::{Measurement, best};
 pub use sequential::Sequential;
 pub use target::{Error as TargetError, Target};
 pub use thread::on_its_own_thread;

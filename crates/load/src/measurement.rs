@@ -27,7 +27,7 @@ pub struct Measurement {
 
 impl Measurement {
     /// Adds one request's outcome, `since_start` after the start.
-    pub(crate) fn record(&mut self, since_start: Duration, outcome: Result<Duration, Failure>) {
+    pub fn record(&mut self, since_start: Duration, outcome: Result<Duration, Failure>) {
         match outcome {
             Ok(latency) => self.latencies.record(latency),
             Err(failure) => self.failures.record(since_start.as_secs(), failure),
@@ -47,6 +47,12 @@ impl Measurement {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.latencies.count() + self.failures.count()
+    }
+
+    /// Of all requests, those that succeeded, in percent; 0 if there were none.
+    #[must_use]
+    pub fn success_percent(&self) -> f64 {
+        100.0 * self.latencies.count() as f64 / self.requests().max(1) as f64
     }
 
     /// Requests that succeeded, per second; 0 if none did.
@@ -70,6 +76,20 @@ impl Measurement {
             0.0
         }
     }
+}
+
+/// Where the best of these runs is: success first, then speed, then the earlier one. 0 if there are none.
+#[must_use]
+pub fn best(runs: &[Measurement]) -> usize {
+    let mut best = 0;
+    for (at, run) in runs.iter().enumerate() {
+        let (failures, fewest) = (run.failures.count(), runs[best].failures.count());
+        let faster = run.requests_per_second() > runs[best].requests_per_second();
+        if failures < fewest || (failures == fewest && faster) {
+            best = at;
+        }
+    }
+    best
 }
 
 /// Wall time and this thread's processor time since a moment.
@@ -125,6 +145,23 @@ mod tests {
             measurement.failures.by_second().collect::<Vec<_>>(),
             [(1, Failure::TimedOut, 1)]
         );
+    }
+
+    fn run(milliseconds: u64, failures: usize) -> Measurement {
+        let mut run = Measurement {
+            latencies: [Duration::from_millis(1)].into_iter().collect(),
+            elapsed: Duration::from_millis(milliseconds),
+            ..Measurement::default()
+        };
+        (0..failures).for_each(|_| run.failures.record(0, Failure::Status(503)));
+        run
+    }
+
+    #[test]
+    fn the_best_run_has_the_fewest_failures_and_then_the_most_requests_a_second() {
+        assert_eq!(best(&[run(10, 0), run(5, 0), run(7, 0)]), 1);
+        assert_eq!(best(&[run(1, 1), run(10, 0)]), 1);
+        assert_eq!(best(&[run(10, 0), run(10, 0)]), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod sweep;
 
 use std::time::{Duration, SystemTime};
 
-use load::Measurement;
+use load::{Measurement, best};
 
 use self::level::Level;
 use super::target;
@@ -46,7 +46,12 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
         Row::default()
             .text("run", "run", (at + 1).to_string())
             .text("best", "best", if at == best { "best" } else { "" })
-            .number("success_percent", "success (%)", 2, success_percent(run))
+            .number(
+                "success_percent",
+                "success (%)",
+                2,
+                Some(run.success_percent()),
+            )
             .number(
                 "requests_per_second",
                 "requests/s",
@@ -81,47 +86,4 @@ fn warm_up_note(warm_up: &Measurement) -> String {
         warm_up.requests(),
         warm_up.failures.count()
     )
-}
-
-fn success_percent(run: &Measurement) -> Option<f64> {
-    Some(100.0 * run.latencies.count() as f64 / run.requests().max(1) as f64)
-}
-
-/// Success first, then speed.
-fn best(runs: &[Measurement]) -> usize {
-    let mut best = 0;
-    for (at, run) in runs.iter().enumerate() {
-        let (failures, fewest) = (run.failures.count(), runs[best].failures.count());
-        let faster = run.requests_per_second() > runs[best].requests_per_second();
-        if failures < fewest || (failures == fewest && faster) {
-            best = at;
-        }
-    }
-    best
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use load::Failure;
-
-    use super::*;
-
-    fn run(milliseconds: u64, failures: usize) -> Measurement {
-        let mut run = Measurement {
-            latencies: [Duration::from_millis(1)].into_iter().collect(),
-            elapsed: Duration::from_millis(milliseconds),
-            ..Measurement::default()
-        };
-        (0..failures).for_each(|_| run.failures.record(0, Failure::Status(503)));
-        run
-    }
-
-    #[test]
-    fn the_best_run_has_the_fewest_failures_and_then_the_most_requests_a_second() {
-        assert_eq!(best(&[run(10, 0), run(5, 0), run(7, 0)]), 1);
-        assert_eq!(best(&[run(1, 1), run(10, 0)]), 1);
-        assert_eq!(best(&[run(10, 0), run(10, 0)]), 0);
-    }
 }

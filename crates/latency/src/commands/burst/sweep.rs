@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use load::{Measurement, Target};
+use load::{Measurement, Target, best};
 use local_lambda::HostSettings;
 use local_stack::{Database, Stack};
 use mariadb::Administration;
@@ -17,9 +17,7 @@ use super::{
         stack::{called, with_stack},
         target,
     },
-    best,
     level::Level,
-    success_percent,
 };
 use crate::{
     cli::Burst,
@@ -145,7 +143,12 @@ impl Found {
         Row::default()
             .count("connections", "connections", self.level.connections as u64)
             .text("function", "function", &self.function)
-            .number("success_percent", "success (%)", 2, success_percent(run))
+            .number(
+                "success_percent",
+                "success (%)",
+                2,
+                Some(run.success_percent()),
+            )
             .latencies(run)
             .number(
                 "requests_per_second",
