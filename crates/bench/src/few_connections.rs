@@ -90,9 +90,7 @@ async fn call(
         served.stack.host().retire_idle(function).await;
     }
     // Those of the proxy, which would stay open.
-    administration.kill_connections().await?;
-    administration.until_at_most(0).await?;
-    administration.forget_most_connections().await?;
+    administration.begin_afresh().await?;
     let target = target(served, function).await?;
     let measurement = on_its_own_thread(move || async move {
         match arrivals {

@@ -85,6 +85,13 @@ impl Administration {
             .await?)
     }
 
+    /// Closes all connections of the users, waits until none takes a place, and counts the most of them afresh from there.
+    pub async fn begin_afresh(&mut self) -> Result<(), Error> {
+        self.kill_connections().await?;
+        self.until_at_most(0).await?;
+        self.forget_most_connections().await
+    }
+
     /// Sets a global variable, such as `wait_timeout`, for connections opened from now on.
     pub async fn set_global(&mut self, name: &str, value: u64) -> Result<(), Error> {
         let statement = format!("SET GLOBAL {name} = {value}");

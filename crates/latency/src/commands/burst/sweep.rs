@@ -110,10 +110,8 @@ async fn begin_afresh(
         return Ok(());
     };
     // Those of a proxy, which would stay open.
-    administration.kill_connections().await?;
-    administration.until_at_most(0).await?;
     administration
-        .forget_most_connections()
+        .begin_afresh()
         .await
         .context("the database's connections can't be counted")
 }
