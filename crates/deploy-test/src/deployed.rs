@@ -164,7 +164,8 @@ pub(crate) async fn resources(ministack: &Ministack, stack: &str) -> anyhow::Res
         .collect())
 }
 
-fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+/// The entries of an object; of anything else, none.
+pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 

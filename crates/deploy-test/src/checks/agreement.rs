@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{APIS, Account},
-    deployed::{self, Deployed, DeployedFunction, Resource, Target},
+    deployed::{self, Deployed, DeployedFunction, Resource, Target, entries},
     gaps::{database_proxy, database_server},
     say,
 };
@@ -126,10 +126,7 @@ pub(crate) async fn check(
 
 /// What the conditions leave in was made, and nothing else.
 fn made(deployed: &Deployed) -> anyhow::Result<()> {
-    let resources = deployed.template["Resources"].as_object();
-    let wanted: BTreeSet<&str> = resources
-        .into_iter()
-        .flatten()
+    let wanted: BTreeSet<&str> = entries(&deployed.template["Resources"])
         .map(|(id, _)| id.as_str())
         .collect();
     let made: BTreeSet<&str> = deployed
@@ -151,7 +148,7 @@ fn same(what: &str, here: &Value, there: &Value) -> anyhow::Result<()> {
         here == there,
         "{what} are not the same: a local run has {here:#}, the stack {there:#}"
     );
-    for (name, value) in here.as_object().into_iter().flatten() {
+    for (name, value) in entries(here) {
         say!("here and there: {name}: {value}");
     }
     Ok(())
@@ -229,9 +226,8 @@ fn remote(
             })
         })
         .collect();
-    let resources = &deployed.template["Resources"];
     let has_url = deployed.of_kind("AWS::Lambda::Url").any(|url| {
-        let target = &resources[&url.logical_id]["Properties"]["TargetFunctionArn"];
+        let target = &deployed.properties(&url.logical_id)["TargetFunctionArn"];
         target["Ref"] == function.logical_id.as_str()
     });
     json!({

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Account, SQS},
     checks::roles::{Policies, role_of},
-    deployed::Deployed,
+    deployed::{Deployed, entries},
     fixtures, say,
 };
 
@@ -54,9 +54,8 @@ pub(crate) async fn check(
 }
 
 fn every_type_is_covered(template: &Value) -> anyhow::Result<()> {
-    for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
-        let events = resource["Properties"]["Events"].as_object();
-        for (name, event) in events.into_iter().flatten() {
+    for (id, resource) in entries(&template["Resources"]) {
+        for (name, event) in entries(&resource["Properties"]["Events"]) {
             let kind = event["Type"].as_str().unwrap_or_default();
             ensure!(
                 COVERED.contains(&kind),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     account::Account,
-    deployed::{Deployed, DeployedRoute, Target},
+    deployed::{Deployed, DeployedRoute, Target, entries},
     fixtures::{self, Fixture},
     say,
 };
@@ -100,7 +100,7 @@ fn path(event: &Value) -> Option<String> {
         .as_str()?
         .split_once(' ')
         .map(|(method, path)| (method, path.to_owned()))?;
-    for (name, value) in event["pathParameters"].as_object().into_iter().flatten() {
+    for (name, value) in entries(&event["pathParameters"]) {
         let value = utf8_percent_encode(value.as_str()?, NON_ALPHANUMERIC);
         path = path.replace(&format!("{{{name}}}"), &value.to_string());
     }
@@ -118,7 +118,7 @@ fn recorded(event: &Value) -> anyhow::Result<(http::request::Builder, String)> {
     let mut request = Request::builder()
         .method(Method::from_bytes(method.as_bytes())?)
         .uri(uri);
-    for (name, value) in event["headers"].as_object().into_iter().flatten() {
+    for (name, value) in entries(&event["headers"]) {
         if !OF_THE_CONNECTION.contains(&name.as_str()) {
             request = request.header(name, value.as_str().unwrap_or_default());
         }

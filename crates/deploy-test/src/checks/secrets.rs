@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 use serde_json::Value;
 
-use crate::{deployed::Deployed, say};
+use crate::{
+    deployed::{Deployed, entries},
+    say,
+};
 
 /// Parts of the names that secrets bear.
 const NAMES: [&str; 8] = [
@@ -36,7 +39,7 @@ pub(crate) fn check(deployed: &Deployed) -> anyhow::Result<()> {
     for function in &deployed.functions {
         let written = &deployed.properties(&function.logical_id)["Environment"]["Variables"];
         let variables = &function.configuration["Environment"]["Variables"];
-        for (name, value) in variables.as_object().into_iter().flatten() {
+        for (name, value) in entries(variables) {
             count += 1;
             let value = value.as_str().unwrap_or_default();
             if let Some(reason) = secret(name, value, &written[name], &unspoken) {
