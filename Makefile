@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-LATENCY := target/local/latency
+LATENCY := target/debug/latency
 # The functions that read a database are in the template when there is one; locally it is a MariaDB.
 DATABASE := --parameter Database=aurora
 
@@ -27,7 +27,7 @@ up: functions latency mariadb ## Serve template.yaml on 127.0.0.1:9000 until Ctr
 bench: functions latency mariadb ## Print the ratios that the README's "Numbers" quotes
 	@scripts/require 'command -v wrk' wrk
 	@cargo lambda build --release --locked --quiet --examples
-	@cargo run --quiet --locked --profile local -p bench
+	@cargo run --quiet --locked -p bench
 
 test: lint functions unit-tests validate ## Run every check
 
@@ -58,7 +58,7 @@ functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials
 
 latency: .tools/ministack.installed .tools/build-essentials ## Build the latency command
 	@echo "== the latency command (a minute or two the first time)"
-	@cargo build --quiet --locked --profile local -p latency
+	@cargo build --quiet --locked -p latency
 
 tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the pinned tools into .tools/
 

@@ -8,11 +8,11 @@ use std::{
 };
 
 use anyhow::Context as _;
+use backends::mariadb::Administration;
 use load::{Connection, Measurement, Target, Work, closed_loop, on_its_own_thread};
 use local_stack::Database;
-use mariadb::Administration;
+use rds_access::testing::{limit_account, slow_down};
 use tokio::{task::JoinSet, time::sleep};
-use transcriptions::testing::{limit_account, slow_down};
 
 use crate::{
     database::{DIRECT, POOLED, PROXY, p99_ms, target},

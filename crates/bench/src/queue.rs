@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use backends::ministack::REGION;
 use local_lambda::{EventSourceMapping, SqsEventSource, sqs_client};
-use ministack::REGION;
 
 use crate::{
     backend_loop::BareLoop,
@@ -87,7 +87,10 @@ impl Queue {
         let created = sqs.create_queue().queue_name(name).send().await?;
         Ok(Self {
             url: created.queue_url.context("a queue without a URL")?,
-            arn: format!("arn:aws:sqs:{REGION}:{}:{name}", ministack::ACCOUNT_ID),
+            arn: format!(
+                "arn:aws:sqs:{REGION}:{}:{name}",
+                backends::ministack::ACCOUNT_ID
+            ),
         })
     }
 

@@ -57,7 +57,7 @@ impl Served {
                 on_report: Some(on_report),
                 ..HostSettings::default()
             },
-            ministack: ministack::find_program(Path::new("."))?,
+            ministack: backends::ministack::find_program(Path::new("."))?,
             durable: false,
         };
         change(&mut settings);

@@ -6,8 +6,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use backends::ministack::Ministack;
 use http::{Method, Request, Response, StatusCode};
-use ministack::Ministack;
 use roxmltree::{Document, Node};
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ pub(crate) struct Account {
 impl Account {
     /// An empty one.
     pub(crate) async fn open(root: &Path) -> anyhow::Result<Self> {
-        let program = ministack::find_program(root)?;
+        let program = backends::ministack::find_program(root)?;
         Ok(Self {
             ministack: Ministack::start_for_deployment(&program).await?,
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use ministack::Ministack;
+use backends::ministack::Ministack;
 use serde_json::Value;
 
 use crate::account::{Account, CLOUDFORMATION, FUNCTIONS, members, query, texts};

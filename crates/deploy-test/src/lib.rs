@@ -119,7 +119,7 @@ async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Un
         parameters: combination.parameters.clone(),
         port: 0,
         host: HostSettings::default(),
-        ministack: ministack::find_program(root)?,
+        ministack: backends::ministack::find_program(root)?,
         durable: false,
         database: DatabaseSettings::default(),
     })

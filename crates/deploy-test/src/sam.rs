@@ -24,7 +24,7 @@ impl Sam {
         );
         Ok(Self {
             program: std::path::absolute(program)?,
-            variables: ministack::variables(endpoint).into(),
+            variables: backends::ministack::variables(endpoint).into(),
         })
     }
 

@@ -14,11 +14,11 @@ use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
+use backends::ministack::{Ministack, REGION};
 use local_lambda::{
     EventSourceMapping, EventSourceMetrics, Function, Host, HostSettings, SqsEventSource,
     sqs_client,
 };
-use ministack::{Ministack, REGION};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -35,7 +35,7 @@ async fn emulator() -> &'static Ministack {
 }
 
 fn program() -> PathBuf {
-    ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
+    backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 /// A queue.
@@ -65,7 +65,10 @@ impl Queue {
             create = create.attributes(name.clone(), value);
         }
         let url = create.send().await.unwrap().queue_url.unwrap();
-        let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", ministack::ACCOUNT_ID);
+        let arn = format!(
+            "arn:aws:sqs:{REGION}:{}:{name}",
+            backends::ministack::ACCOUNT_ID
+        );
         Self { sqs, url, arn }
     }
 

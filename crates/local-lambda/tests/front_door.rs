@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 
+use backends::ministack::{Ministack, REGION};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -17,7 +18,6 @@ use local_lambda::{
     FrontDoors, Function, Host, HostSettings, Integration, Route, RouteMethod, SendMessage, serve,
     sqs_client,
 };
-use ministack::{Ministack, REGION};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -380,7 +380,7 @@ async fn closing_the_doors_lets_an_open_request_finish() {
 
 #[tokio::test]
 async fn a_route_can_put_its_requests_on_a_queue_and_answers_as_sqs_does() {
-    let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut emulator = Ministack::start_durable(&program).await.unwrap();
     let sqs = sqs_client(emulator.endpoint(), REGION);
     let queue_url = sqs.create_queue().queue_name("items").send().await;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use backends::mariadb::{MariaDb, Options};
 use local_rds_proxy::{RdsProxy, Settings};
-use mariadb::{MariaDb, Options};
 use mysql_async::{Conn, OptsBuilder, prelude::Queryable as _};
 
 const ROUNDS: usize = 20;

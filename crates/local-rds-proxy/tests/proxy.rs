@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use backends::mariadb::{MariaDb, Options};
 use local_rds_proxy::{Metrics, PinReason, RdsProxy, Settings};
-use mariadb::{MariaDb, Options};
 use mysql_async::{Conn, DriverError, Error, OptsBuilder, prelude::Queryable as _};
 use tokio::task::JoinSet;
 

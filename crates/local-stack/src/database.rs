@@ -1,7 +1,7 @@
 //! The database of a stack: a MariaDB of its own, or a server that runs already.
 
+use backends::mariadb::MariaDb;
 use local_rds_proxy::RdsProxy;
-use mariadb::MariaDb;
 use mysql_async::{Opts, UrlError};
 
 use crate::{Error, template::ConnectionPool};
@@ -12,7 +12,7 @@ pub struct DatabaseSettings {
     /// A server that runs already, in place of one of the stack's own: `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub url: Option<String>,
     /// What a server of the stack's own is started with.
-    pub server: mariadb::Options,
+    pub server: backends::mariadb::Options,
     /// Whether a stack whose database can't be had is an error. Otherwise the functions that need it are left out.
     pub required: bool,
 }
@@ -42,7 +42,9 @@ pub struct Database {
 }
 
 impl Database {
-    pub(crate) async fn start(options: mariadb::Options) -> Result<Self, mariadb::Error> {
+    pub(crate) async fn start(
+        options: backends::mariadb::Options,
+    ) -> Result<Self, backends::mariadb::Error> {
         let server = MariaDb::start(options).await?;
         Ok(Self {
             url: server.url(),

@@ -48,10 +48,10 @@ pub enum Error {
     },
     /// The emulator is missing, ended, or could not make a resource.
     #[error(transparent)]
-    Ministack(#[from] ministack::Error),
+    Ministack(#[from] backends::ministack::Error),
     /// The database that the template has can't be had.
     #[error(transparent)]
-    Database(#[from] mariadb::Error),
+    Database(#[from] backends::mariadb::Error),
     /// The stand-in for RDS Proxy that the template has can't be had.
     #[error(transparent)]
     DatabaseProxy(#[from] local_rds_proxy::Error),

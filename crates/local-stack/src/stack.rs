@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use backends::ministack::{Ministack, REGION};
 use local_lambda::{
     EventSourceMapping, FrontDoors, Function, Host, HostSettings, Integration, Redirection, Route,
     SendMessage, sqs_client,
 };
-use ministack::{Ministack, REGION};
 
 use crate::{
     ApiCall, Database, DatabaseSettings, Error, ServedFunction,
@@ -26,7 +26,7 @@ pub struct Settings {
     pub port: u16,
     /// How functions are hosted.
     pub host: HostSettings,
-    /// The ministack program: see [`ministack::find_program`].
+    /// The ministack program: see [`backends::ministack::find_program`].
     pub ministack: PathBuf,
     /// Whether the emulator keeps its state over a pause, at a price: see [`Ministack::start_durable`].
     pub durable: bool,
@@ -83,7 +83,7 @@ impl Stack {
             Some(resources) => ministack.deploy(STACK_NAME, &resources).await?,
             None => BTreeMap::new(),
         };
-        let mut access = ministack::variables(ministack.endpoint()).to_vec();
+        let mut access = backends::ministack::variables(ministack.endpoint()).to_vec();
         access.extend(database.iter().flat_map(Database::variables));
         let Resolved {
             served,
@@ -95,7 +95,7 @@ impl Stack {
         } = template.resolve(&outputs, &access)?;
         let skipped = without_database.into_iter().map(|name| SkippedFunction {
             name,
-            reason: mariadb::Error::NotInstalled.to_string(),
+            reason: backends::mariadb::Error::NotInstalled.to_string(),
         });
         let host = Host::new(functions.clone(), settings.host.clone())?;
         let doors = doors(&served, &queue_routes, ministack.endpoint());
@@ -204,7 +204,7 @@ impl Stack {
             .map_err(|cause| Error::Listen { port: 0, cause })?;
         let mut functions = self.functions.clone();
         for function in &mut functions {
-            for (name, value) in ministack::variables(meter.endpoint()) {
+            for (name, value) in backends::ministack::variables(meter.endpoint()) {
                 function.environment.insert(name.to_owned(), value);
             }
         }
@@ -282,7 +282,7 @@ async fn database(
         Some(url) => Database::at(&url)?,
         None => match Database::start(settings.server).await {
             Ok(database) => database,
-            Err(mariadb::Error::NotInstalled) if !settings.required => return Ok(None),
+            Err(backends::mariadb::Error::NotInstalled) if !settings.required => return Ok(None),
             Err(error) => return Err(error.into()),
         },
     };

@@ -14,12 +14,12 @@ use std::{
     time::Duration,
 };
 
+use backends::ministack::REGION;
 use client::Client;
 use common::{settings, start};
 use http::{Request, StatusCode};
 use local_lambda::{EventSourceMetrics, SqsEventSource, sqs_client};
 use local_stack::{ApiCall, Settings, Stack};
-use ministack::REGION;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wait::until;

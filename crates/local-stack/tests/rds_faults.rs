@@ -27,7 +27,7 @@ struct Rds {
 }
 
 impl Rds {
-    async fn start(server: mariadb::Options, freeze: bool) -> Self {
+    async fn start(server: backends::mariadb::Options, freeze: bool) -> Self {
         let mut settings = settings_with_database();
         settings.host.freeze = freeze;
         settings.database.server = server;
@@ -35,7 +35,9 @@ impl Rds {
         let server = stack.database().unwrap().server().unwrap();
         let mut administration = server.administration().await.unwrap();
         let connection = administration.connection();
-        seed::fill(connection, 1_000, |_| {}).await.unwrap();
+        rds_access::seed::fill(connection, 1_000, |_| {})
+            .await
+            .unwrap();
         Self { stack }
     }
 
@@ -65,7 +67,7 @@ fn assert_only_unavailable(measurement: &Measurement, what: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_killed_under_load_is_missed_only_while_it_is_away() {
-    let mut rds = Rds::start(mariadb::Options::default(), false).await;
+    let mut rds = Rds::start(backends::mariadb::Options::default(), false).await;
     for function in FUNCTIONS {
         let calm = rds.load(function, 20, Work::Requests(500)).await;
         assert_eq!(calm.failures.count(), 0, "{function} before");
@@ -92,9 +94,9 @@ async fn a_database_that_is_killed_under_load_is_missed_only_while_it_is_away() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_were_closed_while_environments_were_frozen_fail_no_invocation() {
-    let server = mariadb::Options {
+    let server = backends::mariadb::Options {
         wait_timeout: Duration::from_secs(2),
-        ..mariadb::Options::default()
+        ..backends::mariadb::Options::default()
     };
     let rds = Rds::start(server, true).await;
     for function in FUNCTIONS {
@@ -112,7 +114,7 @@ async fn connections_that_were_closed_while_environments_were_frozen_fail_no_inv
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_times_as_many_callers_as_connections_are_all_answered() {
     const CALLERS: usize = 500;
-    let rds = Rds::start(mariadb::Options::default(), false).await;
+    let rds = Rds::start(backends::mariadb::Options::default(), false).await;
     for function in FUNCTIONS {
         let burst = rds.load(function, CALLERS, Work::Requests(5_000)).await;
         assert_only_unavailable(&burst, function);

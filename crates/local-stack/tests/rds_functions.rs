@@ -18,10 +18,10 @@ use common::{root, settings_with_database, start};
 use local_lambda::{HostSettings, Logs};
 use local_stack::{Settings, Stack};
 use mysql_async::prelude::Queryable as _;
+use rds_access::testing;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use transcriptions::testing;
 use wait::until;
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];

@@ -211,8 +211,8 @@ pub(crate) mod fixture {
 
     use std::path::Path;
 
+    use backends::ministack::{Ministack, find_program};
     use function_kit::testing;
-    use ministack::{Ministack, find_program};
     use serde_json::json;
 
     use super::*;
@@ -298,7 +298,7 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn done(endpoint: &str, table: &str) -> Done {
-        let config = testing::config(&ministack::variables(endpoint));
+        let config = testing::config(&backends::ministack::variables(endpoint));
         Done::new(&config.unwrap(), table.to_owned())
     }
 }

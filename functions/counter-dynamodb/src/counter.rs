@@ -89,8 +89,8 @@ pub(crate) mod fixture {
 
     use std::path::Path;
 
+    use backends::ministack::{Ministack, find_program};
     use function_kit::testing;
-    use ministack::{Ministack, find_program};
     use serde_json::json;
 
     use super::*;
@@ -149,7 +149,7 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn counter(endpoint: &str, table: &str) -> Counter {
-        let config = testing::config(&ministack::variables(endpoint));
+        let config = testing::config(&backends::ministack::variables(endpoint));
         Counter::new(&config.unwrap(), table.to_owned())
     }
 }

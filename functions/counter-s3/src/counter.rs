@@ -244,8 +244,8 @@ pub(crate) mod fixture {
 
     use std::path::Path;
 
+    use backends::ministack::{Ministack, find_program};
     use function_kit::testing;
-    use ministack::{Ministack, find_program};
     use serde_json::json;
 
     use super::*;
@@ -318,7 +318,7 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn counter(endpoint: &str, bucket: &str) -> Counter {
-        let config = testing::config(&ministack::variables(endpoint));
+        let config = testing::config(&backends::ministack::variables(endpoint));
         Counter::new(&config.unwrap(), bucket.to_owned())
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use function_kit::deadline;
 use lambda_http::{Body, Request, RequestExt, Response};
-use transcriptions::{ConnectionSettings, connect_and_find, response, wanted};
+use rds_access::{ConnectionSettings, connect_and_find, response, wanted};
 
 /// 200 with the transcription as JSON, or a problem.
 pub(crate) async fn handle(
@@ -22,13 +22,13 @@ pub(crate) async fn handle(
 
 #[cfg(test)]
 mod tests {
+    use backends::mariadb::Options;
     use function_kit::testing::{answer, damaged, recorded_events};
-    use mariadb::Options;
     use proptest::{
         strategy::{Strategy, ValueTree},
         test_runner::{Config, TestRunner},
     };
-    use transcriptions::testing::{Database, assert_recorded_events_are_answered, settings};
+    use rds_access::testing::{Database, assert_recorded_events_are_answered, settings};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use mysql_async::{Row, prelude::Queryable};
-use transcriptions::ConnectionSettings;
+use rds_access::ConnectionSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

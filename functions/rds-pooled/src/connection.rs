@@ -7,12 +7,12 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use mysql_async::Conn;
+use rds_access::{ConnectionSettings, Error, Transcription, Wanted, find, find_and, within};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
 };
 use tracing::{info, warn};
-use transcriptions::{ConnectionSettings, Error, Transcription, Wanted, find, find_and, within};
 
 use crate::{
     backoff::{Backoff, stand_back},
@@ -139,13 +139,13 @@ impl Kept {
 mod tests {
     use std::sync::Arc;
 
-    use mariadb::Options;
+    use backends::mariadb::Options;
+    use rds_access::testing::{Database, settings};
     use tokio::{
         io::copy_bidirectional,
         net::{TcpListener, TcpStream},
         task::JoinSet,
     };
-    use transcriptions::testing::{Database, settings};
 
     use super::*;
 

@@ -8,7 +8,7 @@ mod utilisation;
 
 use function_kit::logs;
 use lambda_http::{Error, run, service_fn};
-use transcriptions::ConnectionSettings;
+use rds_access::ConnectionSettings;
 
 use crate::{connection::KeptConnection, utilisation::Limits};
 

@@ -29,7 +29,7 @@ impl Understood {
         let functions = stack.functions().to_vec();
         let mut names = Names::new(&deployed::resources(stack.ministack(), "local").await?);
         names.add(&stack.url(), API_ENDPOINT);
-        let mut overridden: BTreeSet<String> = ministack::variables("")
+        let mut overridden: BTreeSet<String> = backends::ministack::variables("")
             .map(|(name, _)| name.to_owned())
             .into();
         if let Some(database) = stack.database() {

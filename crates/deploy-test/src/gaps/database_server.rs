@@ -1,9 +1,9 @@
 //! A database cluster is a description without a server, and so nobody asks a function for its token.
 
 use anyhow::{Context as _, ensure};
+use backends::mariadb::{MariaDb, Options};
+use backends::ministack::{ACCOUNT_ID, REGION};
 use http::Method;
-use mariadb::{MariaDb, Options};
-use ministack::{ACCOUNT_ID, REGION};
 use serde_json::{Value, json};
 
 use super::Gap;
@@ -76,7 +76,7 @@ pub(crate) async fn lead_to_mariadb(
     }
     let server = MariaDb::start(Options::default()).await?;
     let mut administration = server.administration().await?;
-    seed::fill(administration.connection(), ROWS, |_| {}).await?;
+    rds_access::seed::fill(administration.connection(), ROWS, |_| {}).await?;
     for function in readers(deployed) {
         let mut variables = variables(function).clone();
         variables["DATABASE_HOST"] = server.address().into();

@@ -1,8 +1,8 @@
 //! The maximum concurrency of an event source mapping stays the text that a parameter is, and then no queue is polled.
 
 use anyhow::Context as _;
+use backends::ministack::{ACCOUNT_ID, REGION};
 use http::Method;
-use ministack::{ACCOUNT_ID, REGION};
 use serde_json::json;
 
 use super::{Gap, made};

@@ -1,8 +1,8 @@
 //! An HTTP API's integrations with AWS services are not run.
 
 use anyhow::{Context as _, bail, ensure};
+use backends::ministack::{ACCOUNT_ID, REGION};
 use http::Method;
-use ministack::{ACCOUNT_ID, REGION};
 use serde_json::json;
 
 use super::Gap;

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use mysql_async::{Conn, Opts, OptsBuilder};
-use seed::Server;
+use rds_access::seed::Server;
 
 use crate::{
     BadInput, Ending,
@@ -75,7 +75,7 @@ where
     let progress = Progress::bar(&format!("filling transcriptions up to {rows} rows"), rows);
     let since = Instant::now();
     let mut filled = 0;
-    let written = seed::fill(server, rows, |now| {
+    let written = rds_access::seed::fill(server, rows, |now| {
         progress.advance(now - filled);
         filled = now;
     })

@@ -29,7 +29,7 @@ pub(super) async fn with_stack<T>(
         parameters: template.parameters.iter().cloned().collect(),
         port,
         host,
-        ministack: ministack::find_program(Path::new("."))?,
+        ministack: backends::ministack::find_program(Path::new("."))?,
         durable: false,
         database,
     };

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mariadb::{MariaDb, Options};
+use backends::mariadb::{MariaDb, Options};
 use serde_json::Value;
 
 use crate::{

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use backends::ministack::Ministack;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hyper::Response;
 use load::{
@@ -9,7 +10,6 @@ use load::{
     probe::{Answer, Measured},
     testing::{Behaviour, Server, secure_server},
 };
-use ministack::Ministack;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::{
@@ -28,7 +28,7 @@ use crate::{
 pub(crate) fn in_account(arguments: &[&str]) -> Command {
     let mut command = in_its_session(arguments);
     command
-        .env("AWS_REGION", ministack::REGION)
+        .env("AWS_REGION", backends::ministack::REGION)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -111,7 +111,7 @@ async fn get(url: &str) -> String {
 
 /// A stack with these outputs, deployed. Its two functions have the names of the local host's.
 async fn deployed(outputs: &[(&str, &str)]) -> Ministack {
-    let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
     let function = |name: &str| {
         json!({

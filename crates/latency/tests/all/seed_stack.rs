@@ -6,9 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use backends::mariadb::{MariaDb, Options};
+use backends::ministack::Ministack;
 use hyper::Response;
-use mariadb::{MariaDb, Options};
-use ministack::Ministack;
 use mysql_async::{Conn, OptsBuilder, Row, Value as SqlValue, prelude::Queryable as _};
 use serde_json::{Value, json};
 use tokio::{runtime::Handle, sync::Mutex as AsyncMutex, task::block_in_place};
@@ -32,7 +32,8 @@ struct Deployed {
 
 impl Deployed {
     async fn start() -> Self {
-        let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let program =
+            backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
         let ministack = Ministack::start(&program).await.unwrap();
         let template = json!({
             "Resources": { "Secret": {
@@ -187,7 +188,7 @@ async fn a_stacks_database_gets_its_accounts_and_its_rows() {
 
 #[tokio::test]
 async fn a_stack_without_a_database_is_told_how_to_get_one() {
-    let program = ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
     let template = json!({ "Resources": { "Queue": { "Type": "AWS::SQS::Queue" } } });
     ministack.deploy("bare", &template).await.unwrap();

@@ -8,8 +8,8 @@ mod vanishing_clients;
 
 use std::time::Duration;
 
+use backends::mariadb::{MariaDb, Options};
 use bytes::BytesMut;
-use mariadb::{MariaDb, Options};
 use mysql_common::constants::CapabilityFlags;
 
 use crate::{

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use backends::ministack::{ACCOUNT_ID, REGION};
 use local_lambda::API_ID;
-use ministack::{ACCOUNT_ID, REGION};
 
 use super::{
     intrinsics::Intrinsic,

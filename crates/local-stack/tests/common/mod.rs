@@ -20,7 +20,7 @@ pub(crate) fn settings() -> Settings {
         parameters: BTreeMap::new(),
         port: 0,
         host: HostSettings::default(),
-        ministack: ministack::find_program(&root()).unwrap(),
+        ministack: backends::ministack::find_program(&root()).unwrap(),
         durable: false,
         database: DatabaseSettings::default(),
     }

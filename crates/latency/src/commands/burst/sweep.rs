@@ -7,10 +7,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use backends::mariadb::Administration;
 use load::{Measurement, Target, best};
 use local_lambda::HostSettings;
 use local_stack::{Database, Stack};
-use mariadb::Administration;
 
 use super::{
     super::{

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use backends::ministack::Ministack;
 use http::Request;
 use load::Latencies;
-use ministack::Ministack;
 use serde_json::{Value, json};
 
 /// The emulated table and queue.

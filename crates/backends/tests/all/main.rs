@@ -1,0 +1,5 @@
+//! The processes, as a user of this crate sees them.
+
+mod mariadb;
+mod ministack;
+mod process;

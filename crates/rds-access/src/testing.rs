@@ -1,0 +1,225 @@
+//! For the tests of functions: a MariaDB of their own with a few transcriptions, and what the recorded events are answered.
+
+use std::convert::Infallible;
+
+use backends::mariadb::{Administration, Error, MariaDb, Options};
+use function_kit::{
+    environment::MissingVariable,
+    testing::{answer, header, recorded_events},
+};
+use lambda_http::{Body, Request, Response};
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+
+use crate::{ConnectionSettings, SCHEMA, SettingsError};
+
+/// The transcriptions 1 to [`ROWS`].
+const TRANSCRIPTIONS: &str = "INSERT INTO transcriptions VALUES
+    (1, '0b6c1f0e-6a3f-4d8e-9c55-2b1f6d7a8e90', 'Zoë', 'en-GB', '2024-11-22 15:22:26.123', 12.345, 0.9876,
+        'It\\'s \"50 %\"; -- he said', 'Ordered'),
+    (2, '2f9d7c3a-1b5e-4f60-8a7d-c0e1f2a3b4c5', '山田', 'ja', '1999-12-31 23:59:59.999', 0.000, 0.0000,
+        'もしもし 👩‍👩‍👧 𝄞', NULL),
+    (3, 'ffffffff-ffff-4fff-bfff-ffffffffffff', '', 'x', '2024-02-29 00:00:00.000', 99999.999, 1.0000, '', '')";
+
+/// How many transcriptions there are.
+pub const ROWS: u64 = 3;
+
+/// A database with the transcriptions 1 to [`ROWS`].
+#[derive(Debug)]
+pub struct Database {
+    /// Its server.
+    pub server: MariaDb,
+}
+
+impl Database {
+    /// Starts a server and fills the table.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be started.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let server = MariaDb::start(options).await?;
+        fill(&server).await?;
+        Ok(Self { server })
+    }
+
+    /// The variables of a function that uses it.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("DATABASE_HOST", self.server.address()),
+            ("DATABASE_NAME", self.server.database().to_owned()),
+            ("DATABASE_USER", self.server.user().to_owned()),
+            ("DATABASE_PASSWORD", self.server.password().to_owned()),
+        ]
+    }
+
+    /// The settings of a function that uses it.
+    ///
+    /// # Errors
+    ///
+    /// None that is known of.
+    pub fn settings(&self) -> Result<ConnectionSettings, SettingsError> {
+        settings(&self.variables())
+    }
+
+    /// What the functions sent since [`log`](Self::log) was last called: the command and its argument.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not run.
+    pub async fn log(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut administration = self.administration().await?;
+        let connection = administration.connection();
+        let query = format!(
+            "SELECT command_type, argument FROM mysql.general_log WHERE user_host LIKE '%{}%' ORDER BY event_time",
+            self.server.user()
+        );
+        let log = connection.query(query).await?;
+        for statement in [
+            "SET GLOBAL general_log = OFF",
+            "TRUNCATE mysql.general_log",
+            "SET GLOBAL log_output = 'TABLE'",
+            "SET GLOBAL general_log = ON",
+        ] {
+            connection.query_drop(statement).await?;
+        }
+        Ok(log)
+    }
+
+    /// A connection that takes no place among those of the functions.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not run.
+    pub async fn administration(&self) -> Result<Administration, Error> {
+        self.server.administration().await
+    }
+}
+
+/// The settings from these variables and nothing else.
+///
+/// # Errors
+///
+/// When one is missing or not as it should be.
+pub fn settings(variables: &[(&'static str, String)]) -> Result<ConnectionSettings, SettingsError> {
+    ConnectionSettings::from_variables(|name| {
+        let variable = variables.iter().find(|(set, _)| *set == name);
+        variable
+            .map(|(_, value)| value.clone())
+            .ok_or(MissingVariable(name))
+    })
+}
+
+/// Makes the table, with the transcriptions 1 to [`ROWS`].
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn fill(server: &MariaDb) -> Result<(), Error> {
+    let mut administration = server.administration().await?;
+    for statement in [
+        SCHEMA,
+        // The rows are to be there after a crash.
+        "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+        TRANSCRIPTIONS,
+    ] {
+        administration.connection().query_drop(statement).await?;
+    }
+    Ok(())
+}
+
+/// Makes each query for a transcription take this long, in seconds, by the table being a view.
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn slow_down(server: &MariaDb, seconds: f64) -> Result<(), Error> {
+    let mut administration = server.administration().await?;
+    let view =
+        format!("CREATE VIEW transcriptions AS SELECT * FROM fast WHERE SLEEP({seconds}) = 0");
+    for statement in ["RENAME TABLE transcriptions TO fast", &view] {
+        administration.connection().query_drop(statement).await?;
+    }
+    Ok(())
+}
+
+/// Lets the functions' account have so many connections at a time.
+///
+/// # Errors
+///
+/// When the server does not run.
+pub async fn limit_account(server: &MariaDb, connections: u32) -> Result<(), Error> {
+    let user = server.user();
+    let limit = format!("ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS {connections}");
+    let mut administration = server.administration().await?;
+    Ok(administration.connection().query_drop(limit).await?)
+}
+
+/// The second transcription, as a caller sees it.
+#[must_use]
+pub fn second() -> Value {
+    json!({
+        "id": 2,
+        "call_id": "2f9d7c3a-1b5e-4f60-8a7d-c0e1f2a3b4c5",
+        "agent": "山田",
+        "language": "ja",
+        "started_at": "1999-12-31T23:59:59.999Z",
+        "duration": 0.0,
+        "confidence": 0.0,
+        "text": "もしもし 👩‍👩‍👧 𝄞",
+        "summary": null,
+    })
+}
+
+/// Fails unless this is the answer to the recorded event in this file of one of the functions.
+///
+/// # Panics
+///
+/// If it is not.
+pub fn assert_answer(file: &str, answer: &Value) {
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())
+        .unwrap_or_else(|_| panic!("{file}: {answer}"));
+    let (kind, _) = file.split_once('-').unwrap_or_default();
+    let status = match kind {
+        "bad" => 400,
+        "unknown" => 404,
+        "delete" | "head" | "post" => 405,
+        _ => 200,
+    };
+    assert_eq!(answer["statusCode"], status, "{file}: {answer}");
+    assert_eq!(header(answer, "cache-control"), Some("no-store"), "{file}");
+    let content = match status {
+        200 => "application/json",
+        _ => "application/problem+json",
+    };
+    assert_eq!(header(answer, "content-type"), Some(content), "{file}");
+    match (status, kind) {
+        (200, "random") => {
+            let id = body["id"].as_u64();
+            assert!(id.is_some_and(|id| (1..=ROWS).contains(&id)), "{file}");
+        }
+        (200, _) => assert_eq!(body, second(), "{file}"),
+        _ => assert_eq!(body["status"], status, "{file}"),
+    }
+}
+
+/// Feeds a function's recorded events to its handler and fails unless they are answered as they should be.
+///
+/// # Panics
+///
+/// If one is not.
+pub async fn assert_recorded_events_are_answered<H, F>(function: &str, handler: H)
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
+{
+    let events = recorded_events(function).unwrap_or_default();
+    assert!(events.len() >= 20, "{function} has {} events", events.len());
+    for (file, event) in events {
+        match answer(&event, &handler).await {
+            Ok(answer) => assert_answer(&file, &answer),
+            Err(error) => panic!("{file}: {error}"),
+        }
+    }
+}
