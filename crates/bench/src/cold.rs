@@ -37,12 +37,12 @@ pub(crate) async fn against_empty(served: &mut Served) -> anyhow::Result<Vec<Mea
 /// The init duration of a fresh environment.
 async fn init(served: &mut Served, function: &str) -> anyhow::Result<Duration> {
     served.stack.host().retire_idle(function).await;
-    served.read_reports();
     let event = std::fs::read(format!("events/{function}/http-api.json"))
         .with_context(|| format!("the recorded event of {function} can't be read"))?;
     served.stack.host().invoke(function, event.into()).await?;
-    let report = served.next_report().await;
-    report
+    let reports = served.reports(function).await;
+    reports
+        .last()
         .and_then(|report| report.init_duration)
         .with_context(|| format!("{function} was not started afresh"))
 }

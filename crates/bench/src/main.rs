@@ -78,7 +78,7 @@ async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     measured.push(queue::against_bare_loop(served).await?);
     measured.push(queue::run_until_done().await?);
     measured.extend(cold::against_empty(served).await?);
-    measured.extend(served.footprints()?);
+    measured.extend(served.footprints().await?);
     measured.push(wrk::against_probe(served).await?);
     if let Some(skipped) = served.stack.skipped().first() {
         eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);

@@ -77,18 +77,14 @@ impl Served {
         format!("{}{path}", self.stack.url())
     }
 
-    /// The report of an invocation that was just answered, all others having been read.
-    pub(crate) async fn next_report(&mut self) -> Option<Report> {
-        let report = self.reports.take(1).await.pop()?;
-        self.remember_memory(&report);
-        Some(report)
-    }
-
-    /// Reads all reports that have come by now.
-    pub(crate) fn read_reports(&mut self) {
-        for report in self.reports.take_those_that_came() {
-            self.remember_memory(&report);
+    /// The reports of this function's invocations since the last call.
+    pub(crate) async fn reports(&mut self, function: &str) -> Vec<Report> {
+        let mut reports = self.reports.take(self.stack.host()).await;
+        for report in &reports {
+            self.remember_memory(report);
         }
+        reports.retain(|report| report.function == function);
+        reports
     }
 
     fn remember_memory(&mut self, report: &Report) {
@@ -98,8 +94,10 @@ impl Served {
     }
 
     /// Peak memory over everything measured so far, and the size of the packages.
-    pub(crate) fn footprints(&mut self) -> anyhow::Result<Vec<Measured>> {
-        self.read_reports();
+    pub(crate) async fn footprints(&mut self) -> anyhow::Result<Vec<Measured>> {
+        for report in self.reports.take(self.stack.host()).await {
+            self.remember_memory(&report);
+        }
         let counters = || {
             self.stack
                 .functions()

@@ -1,12 +1,9 @@
 //! What a local host reports of its invocations, gathered while it is measured.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use local_lambda::{OnReport, Report};
+use local_lambda::{Host, OnReport, Report};
 use tokio::sync::mpsc;
-
-/// How long a report may come after its answer.
-const DELAY: Duration = Duration::from_secs(2);
 
 /// The reports of a host, in the order in which its invocations ended.
 pub struct Reports(mpsc::UnboundedReceiver<Report>);
@@ -23,22 +20,12 @@ impl Reports {
         (Self(receiver), Arc::new(listener))
     }
 
-    /// Takes the reports of the invocations that have been answered, `count` of them.
+    /// Takes the reports of all invocations since the last call, once the host has no other left.
     ///
-    /// There are fewer if invocations were refused.
-    pub async fn take(&mut self, count: u64) -> Vec<Report> {
-        let mut reports = Vec::new();
-        while (reports.len() as u64) < count {
-            match tokio::time::timeout(DELAY, self.0.recv()).await {
-                Ok(Some(report)) => reports.push(report),
-                Ok(None) | Err(_) => break,
-            }
-        }
-        reports
-    }
-
-    /// Takes the reports that have come by now.
-    pub fn take_those_that_came(&mut self) -> Vec<Report> {
+    /// Nothing is left behind for the next phase of a measurement: neither the report of a failure nor one of a request
+    /// whose caller gave up.
+    pub async fn take(&mut self, host: &Host) -> Vec<Report> {
+        host.settled().await;
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::{
     awake::Awake,
@@ -115,6 +115,8 @@ struct Shared {
     functions: BTreeMap<String, Arc<Hosted>>,
     closed: AtomicBool,
     awake: Awake,
+    /// How many invocations have begun and are not reported yet.
+    unreported: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
@@ -171,6 +173,7 @@ impl Host {
             functions: hosted,
             closed: AtomicBool::new(false),
             awake: Awake::new(),
+            unreported: watch::Sender::new(0),
         });
         tokio::spawn(retire(Arc::downgrade(&shared)));
         Ok(Self { shared })
@@ -193,6 +196,7 @@ impl Host {
             .clone();
         let shared = self.shared.clone();
         let (reply, answer) = oneshot::channel();
+        shared.unreported.send_modify(|count| *count += 1);
         tokio::spawn(async move {
             shared.awake.stir();
             match shared.invoke(&hosted, payload).await {
@@ -206,10 +210,22 @@ impl Host {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             }
+            shared.unreported.send_modify(|count| *count -= 1);
         });
         answer
             .await
             .unwrap_or_else(|_| Err(InvokeError::Service("the invocation broke off".to_owned())))
+    }
+
+    /// Waits until every invocation that has begun is over and reported, those whose caller has gone too.
+    pub async fn settled(&self) {
+        // The sender lives as long as `self`.
+        let _ = self
+            .shared
+            .unreported
+            .subscribe()
+            .wait_for(|count| *count == 0)
+            .await;
     }
 
     /// Whether there is such a function.

@@ -79,6 +79,23 @@ async fn a_cold_start_is_reported_once_and_the_environment_is_used_again() {
 }
 
 #[tokio::test]
+async fn a_settled_host_has_reported_those_whose_caller_gave_up_too() {
+    let slow = Function {
+        timeout: Duration::from_secs(1),
+        ..function("f")
+    };
+    let (host, reports) = host(slow, HostSettings::default());
+    let call = host.invoke("f", Bytes::from_static(br#"{"sleep": 30}"#));
+    tokio::time::timeout(Duration::from_millis(100), call)
+        .await
+        .unwrap_err();
+    host.settled().await;
+    let reports = reports.lock().unwrap();
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].status, Status::Timeout);
+}
+
+#[tokio::test]
 async fn an_environment_has_one_event_at_a_time_and_the_most_recently_used_goes_first() {
     let (host, _) = host(function("f"), HostSettings::default());
     let slow = (0..3).map(|_| {

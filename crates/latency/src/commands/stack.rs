@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
-use local_lambda::{HostSettings, Route, RouteMethod};
+use local_lambda::{HostSettings, Route, RouteMethod, Status};
 use local_stack::{ServedFunction, Settings, Stack};
 
 use crate::{
@@ -138,9 +138,13 @@ impl ColdStarts {
             (sequence.run(1, &|| {}).await, sequence.run(1, &|| {}).await)
         })
         .await?;
-        let answered = first.latencies.count() + warm.latencies.count();
-        for report in reports.take(answered).await {
-            if let Some(init) = report.init_duration {
+        let reports = reports.take(stack.host()).await;
+        for report in reports
+            .iter()
+            .filter(|report| report.function == function.name)
+        {
+            // An init phase that failed has no duration to compare.
+            if let (Some(init), false) = (report.init_duration, report.status == Status::Crash) {
                 self.init.record(init);
             }
             self.peak_memory_bytes = self.peak_memory_bytes.max(report.max_memory_used_bytes);

@@ -13,5 +13,6 @@ mod database;
 mod deployed;
 mod fake_lambda;
 mod latency_probe;
+mod neighbours;
 mod seed_stack;
 mod stack;

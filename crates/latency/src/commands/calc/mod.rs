@@ -104,13 +104,15 @@ async fn measure(arguments: &Calc, stack: &Stack, mut reports: Reports) -> anyho
     let left = ended(&backends, mapping).await?;
     let messages = backends.messages().await?;
     let elapsed = messages.last_done_at.saturating_sub(started_at);
+    let mut reports = reports.take(stack.host()).await;
+    reports.retain(|report| report.function == WORKER);
     let mapping = mapping.metrics();
     Ok(Run {
         elapsed: (count.done >= posts.latencies.count()).then(|| Duration::from_millis(elapsed)),
         posts,
         count,
         messages,
-        reports: reports.take(mapping.invocations).await,
+        reports,
         mapping,
         left,
         dead: backends.dead().await?,

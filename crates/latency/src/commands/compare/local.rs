@@ -83,7 +83,7 @@ async fn measure<'a>(
         arguments.template.template.display()
     );
     start_afresh(arguments, stack, &mut subjects, &mut reports).await?;
-    call_in_sequence(arguments, &mut subjects, &mut reports).await?;
+    call_in_sequence(arguments, stack, &mut subjects, &mut reports).await?;
     call_in_closed_loop(&mut subjects).await?;
     count_api_calls(arguments, stack, &mut subjects).await?;
     Ok(subjects)
@@ -115,6 +115,7 @@ async fn start_afresh(
 
 async fn call_in_sequence(
     arguments: &Compare,
+    stack: &Stack,
     subjects: &mut [Subject<'_>],
     reports: &mut Reports,
 ) -> anyhow::Result<()> {
@@ -124,15 +125,12 @@ async fn call_in_sequence(
         "calling one after the other",
         (WARM_UP + requests) * functions,
     );
-    let warm_up = in_sequence(targets(subjects), WARM_UP, &progress).await?;
-    let answered = |measured: &[Measurement]| -> u64 {
-        measured.iter().map(|all| all.latencies.count()).sum()
-    };
-    reports.take(answered(&warm_up)).await;
+    in_sequence(targets(subjects), WARM_UP, &progress).await?;
+    reports.take(stack.host()).await;
 
     let measured = in_sequence(targets(subjects), requests, &progress).await?;
     progress.finish();
-    let mut reports = reports.take(answered(&measured)).await;
+    let mut reports = reports.take(stack.host()).await;
     for (subject, measured) in subjects.iter_mut().zip(measured) {
         subject.sequential = measured;
         let (its, others) = reports
@@ -169,7 +167,9 @@ async fn count_api_calls(
         let url = format!("{}{}", metered.url(), subject.path);
         let target = target(&url, arguments.common.timeout).await?;
         // The first invocation has a cold start before it, with calls of its own.
-        call(&target, 1).await?;
+        if call(&target, 1).await?.latencies.count() == 0 {
+            continue;
+        }
         let before = metered.calls();
         subject.metered = call(&target, METERED).await?;
         for (call, count) in metered.calls() {
@@ -213,7 +213,8 @@ fn results(
             }
         };
         let row = subject.row(cost);
-        rows.push(remark(beside(row, published::beside(name, &published)), ""));
+        let row = beside(row, published::beside(name, &published));
+        rows.push(remark(row, subject.remark()));
         failed += subject.failures().count();
         warnings.extend(
             subject
@@ -245,6 +246,14 @@ fn remark(row: Row, remark: &str) -> Row {
 }
 
 impl Subject<'_> {
+    /// What the numbers of its row can't say.
+    fn remark(&self) -> &'static str {
+        match self.sequential.latencies.count() {
+            0 => "no request succeeded: nothing to compare",
+            _ => "",
+        }
+    }
+
     fn failures(&self) -> Failures {
         let mut all = Failures::default();
         for measurement in [
