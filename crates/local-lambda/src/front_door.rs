@@ -9,15 +9,12 @@ mod invoke_api;
 mod routes;
 mod send_message;
 
-use std::{
-    collections::BTreeSet, convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration,
-};
+use std::{collections::BTreeSet, convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
+use hyper::{body::Incoming, service::service_fn};
 use tokio::net::TcpListener;
 
 use self::{
@@ -26,6 +23,7 @@ use self::{
 };
 use crate::{
     host::Host,
+    http1,
     invocation::{Invocation, InvokeError, MAX_PAYLOAD_BYTES},
 };
 pub use http_event::API_ID;
@@ -34,9 +32,6 @@ pub use send_message::SendMessage;
 
 /// The longest an HTTP API waits for an integration (API Gateway quotas: 30 s, can't be raised).
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long open requests may go on once the doors close.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What can be reached over HTTP. Every function can be reached through the Invoke API.
 #[derive(Clone, Debug, Default)]
@@ -68,44 +63,11 @@ pub async fn serve(
         routes,
         function_urls: doors.function_urls.into_iter().collect(),
     });
-    let graceful = GracefulShutdown::new();
-    let mut until = pin!(until);
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, most likely: some will come back.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            },
-            () = &mut until => break,
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
+    let service = service_fn(move |request| {
         let doors = doors.clone();
-        let service = service_fn(move |request| {
-            let doors = doors.clone();
-            async move { Ok::<_, Infallible>(doors.answer(request).await) }
-        });
-        let connection =
-            graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
-            }
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::debug!("some requests were still open");
-    }
+        async move { Ok::<_, Infallible>(doors.answer(request).await) }
+    });
+    http1::serve(listener, service, until).await;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::{
     awake::Awake,
     environment::{Environment, Event, InitFailed, Outcome},
     function::Function,
+    guardian::Guardian,
     invocation::{FunctionError, Invocation, InvokeError, MAX_PAYLOAD_BYTES, error_payload},
     launch::launch,
     logs::{Log, Logs},
@@ -93,6 +94,9 @@ pub enum Error {
         /// The account's concurrency.
         concurrency: u32,
     },
+    /// The process that cleans up after the host can't be started.
+    #[error("sh can't be started: {0}")]
+    Guardian(io::Error),
     /// A log could not be opened.
     #[error("the log of function {function} can't be opened: {cause}")]
     Log {
@@ -113,6 +117,7 @@ pub struct Host {
 struct Shared {
     settings: HostSettings,
     functions: BTreeMap<String, Arc<Hosted>>,
+    guardian: Guardian,
     closed: AtomicBool,
     awake: Awake,
     /// How many invocations have begun and are not reported yet.
@@ -171,6 +176,7 @@ impl Host {
         let shared = Arc::new(Shared {
             settings,
             functions: hosted,
+            guardian: Guardian::start().map_err(Error::Guardian)?,
             closed: AtomicBool::new(false),
             awake: Awake::new(),
             unreported: watch::Sender::new(0),
@@ -377,7 +383,7 @@ impl Shared {
         request_id: &str,
     ) -> Result<Result<(Arc<Environment>, Duration), Finished>, InvokeError> {
         let function = &hosted.function;
-        let started = launch(function, &hosted.log, self.settings.freeze).await;
+        let started = launch(&self.guardian, function, &hosted.log, self.settings.freeze).await;
         let (environment, init) = started.map_err(|error| {
             let message = format!("{} can't be started: {error}", function.program.display());
             hosted

@@ -17,12 +17,14 @@ use tokio::{
 use crate::{
     environment::{Environment, Init},
     function::Function,
+    guardian::{Guardian, Watched},
     logs::Log,
     runtime_api,
 };
 
 /// Starts a process of the function. Its init phase is over with its first call for an event.
 pub(crate) async fn launch(
+    guardian: &Guardian,
     function: &Function,
     log: &Log,
     freeze: bool,
@@ -48,25 +50,34 @@ pub(crate) async fn launch(
         .id()
         .and_then(|id| Pid::from_raw(id.cast_signed()))
         .ok_or_else(|| io::Error::other("the process has no id"))?;
+    let group = guardian.watch(pid)?;
     let (environment, init) = Environment::new(pid, freeze, since);
     let environment = Arc::new(environment);
     let endpoint = tokio::spawn(runtime_api::serve(listener, environment.clone()));
     tokio::spawn(wait_for_end(
         child,
+        group,
         environment.clone(),
         endpoint.abort_handle(),
     ));
     Ok((environment, init))
 }
 
-async fn wait_for_end(mut child: Child, environment: Arc<Environment>, endpoint: AbortHandle) {
+async fn wait_for_end(
+    mut child: Child,
+    group: Watched,
+    environment: Arc<Environment>,
+    endpoint: AbortHandle,
+) {
     let status = tokio::select! {
         status = child.wait() => status,
-        () = environment.to_be_killed() => match child.start_kill() {
-            Ok(()) => child.wait().await,
-            Err(error) => Err(error),
-        },
+        () = environment.to_be_killed() => {
+            group.kill();
+            child.wait().await
+        }
     };
+    // What the function's process has started ends with it.
+    drop(group);
     endpoint.abort();
     environment.has_ended(status.map_or_else(|error| error.to_string(), describe));
 }

@@ -1,8 +1,9 @@
-//! What the host asks of the operating system for a process: its peak memory, and to stop and continue it.
+//! What the host asks of the operating system for an environment's processes: the peak memory of the first, and to stop,
+//! continue and end them all. They are one process group, whose id is the first one's.
 
 use std::{fs::File, os::unix::fs::FileExt};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Large enough for a whole proc_pid_status(5).
 const STATUS_BYTES: usize = 4096;
@@ -39,20 +40,25 @@ fn high_water_mark_kib(status: &str) -> Option<u64> {
         .ok()
 }
 
-/// Freezes the process, as Lambda does between invocations.
-pub(crate) fn freeze(pid: Pid) {
-    signal(pid, Signal::STOP);
+/// Freezes the group, as Lambda does between invocations.
+pub(crate) fn freeze(group: Pid) {
+    signal(group, Signal::STOP);
 }
 
-/// Thaws a frozen process.
-pub(crate) fn thaw(pid: Pid) {
-    signal(pid, Signal::CONT);
+/// Thaws a frozen group.
+pub(crate) fn thaw(group: Pid) {
+    signal(group, Signal::CONT);
 }
 
-fn signal(pid: Pid, signal: Signal) {
-    if let Err(error) = kill_process(pid, signal) {
+/// Ends the group, frozen or not.
+pub(crate) fn kill(group: Pid) {
+    signal(group, Signal::KILL);
+}
+
+fn signal(group: Pid, signal: Signal) {
+    if let Err(error) = kill_process_group(group, signal) {
         // It ended in the meantime: whoever waits for it will hear of that.
-        tracing::debug!(pid = pid.as_raw_nonzero(), %error, "a signal was not delivered");
+        tracing::debug!(group = group.as_raw_nonzero(), %error, "a signal was not delivered");
     }
 }
 

@@ -1,48 +1,26 @@
 //! The Runtime API (2018-06-01) of one environment: where its process fetches events and leaves answers.
 
-use std::{convert::Infallible, sync::Arc, time::UNIX_EPOCH};
+use std::{convert::Infallible, future::pending, sync::Arc, time::UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{body::Incoming, service::service_fn};
 use tokio::net::TcpListener;
 
 use crate::{
     environment::{Environment, Event},
+    http1,
     invocation::{FunctionError, MAX_PAYLOAD_BYTES, error_payload},
 };
 
 /// Serves the endpoint until the task is aborted.
 pub(crate) async fn serve(listener: TcpListener, environment: Arc<Environment>) {
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a Runtime API connection could not be accepted");
-                tokio::task::yield_now().await;
-                continue;
-            }
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
+    let service = service_fn(move |request| {
         let environment = environment.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let environment = environment.clone();
-                async move { Ok::<_, Infallible>(answer(&environment, request).await) }
-            });
-            if let Err(error) = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await
-            {
-                // A process that ends leaves its connection behind.
-                tracing::debug!(%error, "a Runtime API connection ended");
-            }
-        });
-    }
+        async move { Ok::<_, Infallible>(answer(&environment, request).await) }
+    });
+    http1::serve(listener, service, pending()).await;
 }
 
 async fn answer(environment: &Environment, request: Request<Incoming>) -> Response<Full<Bytes>> {

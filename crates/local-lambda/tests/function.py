@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -48,6 +49,10 @@ while True:
     event = command(event)
     if "print" in event:
         print(event["print"], flush=True)
+    if "child" in event:
+        child = subprocess.Popen(["sleep", "600"])
+        with open(event["child"], "w") as file:
+            file.write(f"{child.pid}\n")
     if "begin" in event:
         open(event["begin"], "w").close()
     time.sleep(event.get("sleep", 0))

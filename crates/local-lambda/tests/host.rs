@@ -95,6 +95,75 @@ async fn a_settled_host_has_reported_those_whose_caller_gave_up_too() {
     assert_eq!(reports[0].status, Status::Timeout);
 }
 
+/// A process that a function has started.
+struct Started(tempfile::NamedTempFile);
+
+impl Started {
+    fn new() -> Self {
+        Self(tempfile::NamedTempFile::new().unwrap())
+    }
+
+    /// An event that starts it and asks for more.
+    fn event(&self, more: Value) -> Value {
+        let mut event = json!({ "child": self.0.path() });
+        event
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        event
+    }
+
+    /// Its state, the third field of proc_pid_stat(5); none if it has ended.
+    fn state(&self) -> Option<char> {
+        let id = std::fs::read_to_string(self.0.path()).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).ok()?;
+        let state = stat.rsplit_once(") ")?.1.chars().next()?;
+        (state != 'Z').then_some(state)
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_ends_what_the_function_has_started_too() {
+    let short = Function {
+        timeout: Duration::from_secs(1),
+        ..function("f")
+    };
+    let (host, _) = host(short, HostSettings::default());
+    let child = Started::new();
+    let outcome = invoke(&host, child.event(json!({ "sleep": 30 }))).await;
+    assert!(outcome.unwrap().function_error.is_some());
+    until("the child is gone", || child.state().is_none()).await;
+}
+
+#[tokio::test]
+async fn an_environment_that_ends_takes_what_it_has_started_along() {
+    let (host, _) = host(function("f"), HostSettings::default());
+    let child = Started::new();
+    let outcome = invoke(&host, child.event(json!({ "exit": 1 }))).await;
+    assert!(outcome.unwrap().function_error.is_some());
+    until("the child is gone", || child.state().is_none()).await;
+}
+
+#[tokio::test]
+async fn what_a_function_has_started_is_frozen_and_thawed_with_it() {
+    let frozen = HostSettings {
+        freeze: true,
+        ..HostSettings::default()
+    };
+    let (host, _) = host(function("f"), frozen);
+    let child = Started::new();
+    answer(&host, child.event(json!({}))).await;
+    until("the child is frozen", || child.state() == Some('T')).await;
+    let running = tokio::spawn({
+        let host = host.clone();
+        async move { answer(&host, json!({ "sleep": 1 })).await }
+    });
+    until("the child runs", || child.state() == Some('S')).await;
+    running.await.unwrap();
+    host.shutdown().await;
+    until("the child is gone", || child.state().is_none()).await;
+}
+
 #[tokio::test]
 async fn an_environment_has_one_event_at_a_time_and_the_most_recently_used_goes_first() {
     let (host, _) = host(function("f"), HostSettings::default());

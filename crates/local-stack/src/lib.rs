@@ -1,8 +1,8 @@
 //! `template.yaml` run locally.
 //!
 //! [`Stack::start`] reads the SAM template that is deployed, starts the emulator, has its CloudFormation make the tables,
-//! buckets and queues with the template's own properties, starts a MariaDB for its databases, and serves the functions, over HTTP and from their queues, with
-//! [`local_lambda`].
+//! buckets and queues with the template's own properties, starts a MariaDB for its databases, and serves the functions, over
+//! HTTP and from their queues, with [`local_lambda`].
 
 mod database;
 mod error;
@@ -16,4 +16,6 @@ pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
 pub use meter::ApiCall;
 pub use stack::{Metered, Settings, SkippedFunction, Stack};
-pub use template::{Architecture, ServedFunction, conditions, has_database, to_json};
+pub use template::{
+    Architecture, ServedFunction, conditions, has_database, parameters_that_bring, to_json,
+};

@@ -4,17 +4,18 @@ mod api_call;
 
 use std::{
     collections::BTreeMap,
+    future::pending,
     io,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use http::{Request, Response, Uri, uri};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
+    rt::TokioExecutor,
 };
+use local_lambda::http1;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::api_call::ApiCall;
@@ -45,7 +46,8 @@ impl Meter {
             calls: Arc::default(),
         };
         let calls = proxy.calls.clone();
-        let accepting = tokio::spawn(proxy.accept(listener));
+        let service = service_fn(move |request| proxy.clone().forward(request));
+        let accepting = tokio::spawn(http1::serve(listener, service, pending()));
         Ok(Self {
             endpoint,
             calls,
@@ -80,29 +82,6 @@ struct Proxy {
 }
 
 impl Proxy {
-    async fn accept(self, listener: TcpListener) {
-        loop {
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, most likely: some will come back.
-                    tracing::warn!(%error, "a metered connection could not be accepted");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
-            };
-            let proxy = self.clone();
-            let service = service_fn(move |request| proxy.clone().forward(request));
-            tokio::spawn(async move {
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a metered connection ended");
-                }
-            });
-        }
-    }
-
     /// Passes a request on as it is. Where the emulator does not answer, the connection breaks, as it would without us.
     async fn forward(
         self,

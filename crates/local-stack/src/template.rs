@@ -13,6 +13,7 @@ mod parameters;
 mod properties;
 mod resources;
 mod scope;
+mod substitution;
 mod value;
 mod yaml;
 
@@ -127,6 +128,7 @@ fn sketched(root: &Node, given: &BTreeMap<String, String>) -> Result<Scope, Faul
             transform.fault("only the transform AWS::Serverless-2016-10-31 is supported locally")
         );
     }
+    substitution::check(root)?;
     let mut scope = Scope {
         parameters: parameters::values(root.get("Parameters"), given)?,
         ..Scope::default()
@@ -265,6 +267,33 @@ pub fn conditions(
         .map_err(|fault| error(template, fault))
 }
 
+/// Values for a template's parameters that bring a function which `given` leaves out, such as `Database=existing`. Only
+/// parameters with a list of allowed values are tried, one at a time.
+pub fn parameters_that_bring(
+    template: &Path,
+    function: &str,
+    given: &BTreeMap<String, String>,
+) -> Result<Vec<String>, Error> {
+    let root = parse(template)?;
+    let mut bringing = Vec::new();
+    for (name, parameter) in root.get("Parameters").map_or(&[][..], Node::entries) {
+        let allowed = parameter.get("AllowedValues").map_or(&[][..], Node::items);
+        for value in allowed.iter().filter_map(Node::text) {
+            let mut tried = given.clone();
+            tried.insert(name.clone(), value.clone());
+            // Values that make no sense with the given ones bring nothing.
+            let brings = sketched(&root, &tried).is_ok_and(|scope| {
+                let mut locals = scope.resources.values();
+                locals.any(|local| matches!(local, Local::Function(name) if name == function))
+            });
+            if brings {
+                bringing.push(format!("{name}={value}"));
+            }
+        }
+    }
+    Ok(bringing)
+}
+
 /// Whether a template has a database. `given` are values for its parameters, as in [`Settings`](crate::Settings).
 pub fn has_database(template: &Path, given: &BTreeMap<String, String>) -> Result<bool, Error> {
     Ok(Sketch::read(template, given)?.databases()?.database)
@@ -378,6 +407,59 @@ Resources:
   Queue:
     Type: AWS::SQS::Queue
 ";
+
+    /// This repository's template, with every function in it.
+    fn this_repository() -> Template {
+        let text = include_str!("../../../template.yaml");
+        let functions: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("CodeUri: target/lambda/"))
+            .map(|name| name.trim_end_matches('/'))
+            .collect();
+        load(&directory(text, &functions), &[("Database", "aurora")]).unwrap()
+    }
+
+    #[test]
+    fn cargo_lambda_watch_has_every_route_of_a_function() {
+        let manifest = include_str!("../../../Cargo.toml");
+        for definition in &this_repository().definitions {
+            let name = &definition.served.name;
+            for route in &definition.served.routes {
+                let line = format!("\"{}\" = \"{name}\"", route.path);
+                assert!(
+                    manifest.lines().any(|known| known == line),
+                    "[workspace.metadata.lambda.watch.router] in Cargo.toml needs the line {line}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_function_that_can_just_be_called_has_an_output_with_its_url() {
+        let template = this_repository();
+        for definition in &template.definitions {
+            let mut routes = definition.served.routes.iter();
+            if routes.any(|route| !route.path.contains('{')) {
+                let output = format!("{}Url", definition.served.logical_id);
+                assert!(
+                    template.outputs.iter().any(|(name, _)| *name == output),
+                    "template.yaml needs the output {output}: latency compare --stack reads it"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_parameters_that_bring_a_function_are_found() {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let bring =
+            |function| parameters_that_bring(&template, function, &BTreeMap::new()).unwrap();
+        assert_eq!(
+            bring("rds-direct"),
+            ["Database=existing", "Database=aurora"]
+        );
+        assert_eq!(bring("rds-paper"), [""; 0]);
+    }
 
     #[test]
     fn the_template_of_this_repository_is_understood() {

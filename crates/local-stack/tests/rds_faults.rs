@@ -13,6 +13,7 @@ use std::{
 use common::{settings_with_database, start};
 use load::{Failure, Measurement, Target, Work, closed_loop, on_its_own_thread};
 use local_stack::Stack;
+use mysql_async::prelude::Queryable as _;
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
 
@@ -35,6 +36,11 @@ impl Rds {
         let server = stack.database().unwrap().server().unwrap();
         let mut administration = server.administration().await.unwrap();
         let connection = administration.connection();
+        // The rows are to be there after a crash.
+        connection
+            .query_drop("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+            .await
+            .unwrap();
         rds_access::seed::fill(connection, 1_000, |_| {})
             .await
             .unwrap();

@@ -85,7 +85,7 @@ fn nothing_is_left_of_it_when_its_parent_is_killed() {
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "nothing_is_left_of_it_when_its_parent_is_killed",
+            "process::nothing_is_left_of_it_when_its_parent_is_killed",
             "--nocapture",
         ])
         .env(TO_BE_KILLED, &directory)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     account::{APIS, Account, CLOUDWATCH, LOGS, texts},
-    deployed::Deployed,
+    deployed::{Deployed, STACK},
     gaps::route_settings,
     say,
 };
@@ -90,11 +90,17 @@ async fn dashboard(account: &Account, deployed: &Deployed) -> anyhow::Result<()>
             .with_context(|| format!("{} is no JSON", dashboard.logical_id))?;
         bodies.push_str(&body);
     }
+    // A search matches the words of a name, and those of the stack's name are how CloudFormation begins each.
+    ensure!(
+        bodies.contains(&format!("FunctionName={STACK}'")),
+        "no dashboard searches for the functions of {STACK}"
+    );
     for function in &deployed.functions {
         ensure!(
-            bodies.contains(&format!("\"{}\"", function.physical_id)),
-            "{} is in no dashboard",
-            function.logical_id
+            function.physical_id.starts_with(&format!("{STACK}-")),
+            "{} is called {}, which the dashboard does not find",
+            function.logical_id,
+            function.physical_id
         );
     }
     say!(

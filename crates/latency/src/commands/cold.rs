@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow
 
 async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyhow::Result<Results> {
     let name = &arguments.function;
-    let (function, path) = called(stack, name)?;
+    let (function, path) = called(stack, &arguments.template, name)?;
     let url = format!("{}{path}", stack.url());
     let target = target(&url, arguments.common.timeout).await?;
     let package = zipped_bytes(&function.directory)

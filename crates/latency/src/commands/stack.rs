@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod, Status};
-use local_stack::{ServedFunction, Settings, Stack};
+use local_stack::{ServedFunction, Settings, Stack, parameters_that_bring};
 
 use crate::{
     BadInput,
@@ -78,6 +78,7 @@ pub(super) fn path(function: &ServedFunction) -> Option<&str> {
 /// The function of this name, and the path under which it can be called.
 pub(super) fn called<'a>(
     stack: &'a Stack,
+    template: &Template,
     name: &str,
 ) -> Result<(&'a ServedFunction, &'a str), BadInput> {
     if let Some(skipped) = stack
@@ -94,19 +95,31 @@ pub(super) fn called<'a>(
     let function = functions
         .iter()
         .find(|function| function.name == name)
-        .ok_or_else(|| {
-            let names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
-            BadInput(format!(
-                "the template has no function '{name}', but {}",
-                names.join(", ")
-            ))
-        })?;
+        .ok_or_else(|| missing(functions, template, name))?;
     let path = path(function).ok_or_else(|| {
         BadInput(format!(
             "function '{name}' has no GET route without parameters"
         ))
     })?;
     Ok((function, path))
+}
+
+/// What to do about a function that is not served: give a parameter, or another name.
+fn missing(functions: &[ServedFunction], template: &Template, name: &str) -> BadInput {
+    let given = template.parameters.iter().cloned().collect();
+    // The template was read a moment ago: if it can't be read now, its functions are still known.
+    let bringing = parameters_that_bring(&template.template, name, &given).unwrap_or_default();
+    if !bringing.is_empty() {
+        return BadInput(format!(
+            "function '{name}' is left out of the template: add --parameter {}",
+            bringing.join(" or --parameter ")
+        ));
+    }
+    let names: Vec<_> = functions.iter().map(|function| &*function.name).collect();
+    BadInput(format!(
+        "the template has no function '{name}', but {}",
+        names.join(", ")
+    ))
 }
 
 /// What fresh environments of one function took.

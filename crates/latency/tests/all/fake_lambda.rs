@@ -2,13 +2,14 @@
 
 use std::{
     convert::Infallible,
+    future::pending,
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use local_lambda::http1;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -35,28 +36,22 @@ impl FakeLambda {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let (seen, answer) = (calls.clone(), Arc::new(answer));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (seen, answer) = (seen.clone(), answer.clone());
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (seen, answer) = (seen.clone(), answer.clone());
-                    async move {
-                        let (parts, body) = request.into_parts();
-                        let body = body.collect().await.unwrap().to_bytes();
-                        let call = Call {
-                            path: parts.uri.path().to_owned(),
-                            event: serde_json::from_slice(&body).unwrap_or_default(),
-                            headers: parts.headers,
-                        };
-                        let response = answer(&call);
-                        seen.lock().unwrap().push(call);
-                        Ok::<_, Infallible>(response.map(|body| Full::new(Bytes::from(body))))
-                    }
-                });
-                // The client closes when it likes.
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (seen, answer) = (seen.clone(), answer.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let call = Call {
+                    path: parts.uri.path().to_owned(),
+                    event: serde_json::from_slice(&body).unwrap_or_default(),
+                    headers: parts.headers,
+                };
+                let response = answer(&call);
+                seen.lock().unwrap().push(call);
+                Ok::<_, Infallible>(response.map(|body| Full::new(Bytes::from(body))))
             }
         });
+        tokio::spawn(http1::serve(listener, service, pending()));
         Self { url, calls }
     }
 

@@ -8,6 +8,7 @@
 
 mod calc;
 mod cargo_lambda;
+mod children;
 mod command;
 mod database;
 mod deployed;

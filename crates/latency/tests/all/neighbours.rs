@@ -58,7 +58,7 @@ while True:
     call("POST", id + "/error", '{"errorType": "Always", "errorMessage": "asked for"}')
 "#;
 
-fn install(program: &[u8], directory: &Path) {
+pub(crate) fn install(program: &[u8], directory: &Path) {
     fs::create_dir(directory).unwrap();
     let path = directory.join("bootstrap");
     fs::write(&path, program).unwrap();

@@ -40,7 +40,7 @@ pub(crate) async fn finished(child: Child) -> Outcome {
     outcome
 }
 
-async fn assert_nothing_runs_in(session: u32) {
+pub(crate) async fn assert_nothing_runs_in(session: u32) {
     let mut left = processes_of(session);
     for _ in 0..100 {
         if left.is_empty() {
@@ -53,13 +53,13 @@ async fn assert_nothing_runs_in(session: u32) {
 }
 
 /// Names of the processes whose session (the sixth field of proc_pid_stat(5)) this is.
-fn processes_of(session: u32) -> Vec<String> {
+pub(crate) fn processes_of(session: u32) -> Vec<String> {
     let stat = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("stat")).ok();
     fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| stat(entry.ok()?))
         .filter_map(|stat| {
-            let (name, rest) = stat.rsplit_once(") ")?;
+            let (name, rest) = stat.split_once(" (")?.1.rsplit_once(") ")?;
             let fields: Vec<_> = rest.split(' ').collect();
             let zombie = fields[0] == "Z";
             (fields[3] == session.to_string() && !zombie).then(|| name.to_owned())
@@ -207,6 +207,18 @@ async fn a_function_that_is_not_there_is_told_with_those_that_are() {
         "{told}"
     );
     assert!(told.contains("counter-dynamodb"), "{told}");
+}
+
+#[tokio::test]
+async fn a_function_that_a_parameter_brings_is_told_with_that_parameter() {
+    let arguments = ["burst", "--function", "rds-direct", "-c", "1", "-a", "1"];
+    let outcome = finished(in_its_session(&arguments).spawn().unwrap()).await;
+    outcome.assert_code(2);
+    let told = outcome.stderr.lines().last().unwrap();
+    assert!(
+        told.ends_with("add --parameter Database=existing or --parameter Database=aurora"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

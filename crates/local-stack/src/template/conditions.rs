@@ -41,7 +41,7 @@ impl Conditions<'_> {
             .get(name)
             .ok_or_else(|| at.fault(format!("there is no condition {name}")))?;
         if path.contains(&name) {
-            return Err(at.fault(format!("condition {name} hangs on itself")));
+            return Err(at.fault(format!("condition {name} refers to itself")));
         }
         self.holds(node, &[path, &[name]].concat())
     }
@@ -135,7 +135,7 @@ Test: !Equals [!Ref Stage, test]
             (
                 "A: !Condition B\nB: !Condition A",
                 2,
-                "condition A hangs on itself",
+                "condition A refers to itself",
             ),
             ("A: !Not [!Condition B]", 1, "there is no condition B"),
             (

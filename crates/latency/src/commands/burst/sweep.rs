@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: &Burst, interrupts: &mut Interrupts) -> anyho
 async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>> {
     let mut subjects = Vec::new();
     for name in &arguments.functions {
-        let (_, path) = called(stack, name)?;
+        let (_, path) = called(stack, &arguments.template, name)?;
         subjects.push(Subject {
             name: name.clone(),
             target: target(&format!("{}{path}", stack.url()), arguments.common.timeout).await?,
