@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commands;
 pub mod cost;
 pub mod database;
+pub mod env_file;
 pub mod export;
 pub mod interrupt;
 pub mod open_files;
