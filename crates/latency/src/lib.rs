@@ -11,6 +11,7 @@ pub mod database;
 pub mod env_file;
 pub mod export;
 pub mod interrupt;
+pub mod machine;
 pub mod open_files;
 pub mod output;
 pub mod package;
