@@ -53,11 +53,12 @@ async fn run() -> anyhow::Result<bool> {
         title: "make bench".to_owned(),
         measured_at,
         table: Table::new(measured.iter().map(Measured::row).collect()),
+        deciding: &[],
         notes: vec!["Ratios: the median of the turns; the range is that of the middle half of them. MB: 2^20 bytes.".to_owned()],
         warnings: machine::warning(before).into_iter().collect(),
         failures: 0,
     };
-    output::show(&results)?;
+    output::show(&results, true)?;
     let out = PathBuf::from("out");
     std::fs::create_dir_all(&out).context("the directory out can't be made")?;
     let exports = Exports {

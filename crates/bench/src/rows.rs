@@ -2,9 +2,15 @@
 
 use std::fmt;
 
-use latency::results::{Row, megabytes};
+use latency::results::{Column, Row, megabytes};
 
 use crate::ratio::Ratios;
+
+const WHAT: Column = Column::new("what", "what", 0);
+const MEASURED: Column = Column::new("measured", "measured", 2);
+const RANGE: Column = Column::new("range", "range", 0);
+const BAR: Column = Column::new("bar", "bar", 0);
+const MET: Column = Column::new("met", "met", 0);
 
 /// A bar.
 #[derive(Clone, Copy, Debug)]
@@ -89,11 +95,11 @@ impl Measured {
 
     pub(crate) fn row(&self) -> Row {
         Row::default()
-            .text("what", "what", &*self.what)
-            .number("measured", "measured", 2, Some(self.value))
-            .text("range", "range", &*self.range)
-            .text("bar", "bar", self.bar.to_string())
-            .text("met", "met", self.met())
+            .text(WHAT, &*self.what)
+            .number(MEASURED, Some(self.value))
+            .text(RANGE, &*self.range)
+            .text(BAR, self.bar.to_string())
+            .text(MET, self.met())
     }
 }
 

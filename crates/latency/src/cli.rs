@@ -265,6 +265,9 @@ pub struct Common {
     /// How long one request may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration())]
     pub timeout: Duration,
+    /// Show all columns, not just those that decide
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub wide: bool,
     /// Exit with 0 even though requests failed
     #[arg(long, action = ArgAction::SetTrue)]
     pub allow_failures: bool,

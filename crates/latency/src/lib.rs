@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod cli;
+pub mod columns;
 pub mod commands;
 pub mod cost;
 pub mod database;

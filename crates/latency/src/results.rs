@@ -8,6 +8,8 @@ use std::{
 use load::{Failures, Measurement, PERCENTILES};
 use serde::{Serialize, Serializer};
 
+use crate::columns;
+
 /// What a command found.
 #[derive(Clone, Debug)]
 pub struct Results {
@@ -17,6 +19,8 @@ pub struct Results {
     pub measured_at: SystemTime,
     /// What was found.
     pub table: Table,
+    /// The columns that decide, for a terminal that has no room for all; none for all.
+    pub deciding: &'static [Column],
     /// What a reader has to know to understand it.
     pub notes: Vec<String>,
     /// What may be wrong with it.
@@ -41,6 +45,18 @@ pub struct Column {
     pub heading: &'static str,
     /// How many decimals people see. Files for programs hold every digit.
     pub decimals: usize,
+}
+
+impl Column {
+    /// A column of this name and heading, shown with so many decimals.
+    #[must_use]
+    pub const fn new(key: &'static str, heading: &'static str, decimals: usize) -> Self {
+        Self {
+            key,
+            heading,
+            decimals,
+        }
+    }
 }
 
 /// What stands in a row.
@@ -131,6 +147,27 @@ impl Table {
             .collect()
     }
 
+    /// Of these columns, where those are that say something: where nothing failed, nobody asks how.
+    #[must_use]
+    pub fn telling_columns(&self, columns: &[Column]) -> Vec<usize> {
+        let tells = |at: &usize| {
+            let mut cells = self.rows.iter().map(|row| &row[*at]);
+            cells.any(|cell| !cell.is_empty() && *cell != Value::Count(0))
+        };
+        columns
+            .iter()
+            .filter_map(|column| self.columns.iter().position(|known| known == column))
+            .filter(tells)
+            .collect()
+    }
+
+    /// What stands in this row and column.
+    #[must_use]
+    pub fn value<'a>(&self, row: &'a [Value], column: Column) -> Option<&'a Value> {
+        let at = self.columns.iter().position(|known| *known == column)?;
+        row.get(at)
+    }
+
     /// Its rows, each as long as the columns.
     #[must_use]
     pub fn rows(&self) -> &[Vec<Value>] {
@@ -151,43 +188,26 @@ pub struct Row(Vec<(Column, Value)>);
 impl Row {
     /// Adds words.
     #[must_use]
-    pub fn text(self, key: &'static str, heading: &'static str, text: impl Into<String>) -> Self {
-        self.with(key, heading, 0, Value::Text(text.into()))
+    pub fn text(self, column: Column, text: impl Into<String>) -> Self {
+        self.with(column, Value::Text(text.into()))
     }
 
     /// Adds something counted.
     #[must_use]
-    pub fn count(self, key: &'static str, heading: &'static str, count: u64) -> Self {
-        self.with(key, heading, 0, Value::Count(count))
+    pub fn count(self, column: Column, count: u64) -> Self {
+        self.with(column, Value::Count(count))
     }
 
     /// Adds something measured, if it was.
     #[must_use]
-    pub fn number(
-        self,
-        key: &'static str,
-        heading: &'static str,
-        decimals: usize,
-        number: Option<f64>,
-    ) -> Self {
-        let value = number.map_or(Value::Missing, Value::Number);
-        self.with(key, heading, decimals, value)
+    pub fn number(self, column: Column, number: Option<f64>) -> Self {
+        self.with(column, number.map_or(Value::Missing, Value::Number))
     }
 
     /// Adds a duration in milliseconds, if there is one.
     #[must_use]
-    pub fn milliseconds(
-        self,
-        key: &'static str,
-        heading: &'static str,
-        duration: Option<Duration>,
-    ) -> Self {
-        self.number(
-            key,
-            heading,
-            3,
-            duration.map(|time| time.as_nanos() as f64 / 1e6),
-        )
+    pub fn milliseconds(self, column: Column, duration: Option<Duration>) -> Self {
+        self.number(column, duration.map(|time| time.as_nanos() as f64 / 1e6))
     }
 
     /// Adds mean, percentiles and maximum of the latencies.
@@ -195,11 +215,11 @@ impl Row {
     pub fn latencies(self, measurement: &Measurement) -> Self {
         let latencies = &measurement.latencies;
         let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
-        self.milliseconds("mean_ms", "mean (ms)", latencies.mean())
-            .milliseconds("p50_ms", "p50 (ms)", p50)
-            .milliseconds("p99_ms", "p99 (ms)", p99)
-            .milliseconds("p99_9_ms", "p99.9 (ms)", p999)
-            .milliseconds("max_ms", "max (ms)", latencies.max())
+        self.milliseconds(columns::MEAN_MS, latencies.mean())
+            .milliseconds(columns::P50_MS, p50)
+            .milliseconds(columns::P99_MS, p99)
+            .milliseconds(columns::P99_9_MS, p999)
+            .milliseconds(columns::MAX_MS, latencies.max())
     }
 
     /// Adds the count of failures and what they were.
@@ -210,10 +230,8 @@ impl Row {
             .into_iter()
             .map(|(failure, count)| (failure.to_string(), count))
             .collect();
-        self.count("failures", "failures", failures.count()).with(
-            "failures_by_cause",
-            "failures by cause",
-            0,
+        self.count(columns::FAILURES, failures.count()).with(
+            columns::FAILURES_BY_CAUSE,
             Value::Counts(by_cause.into_iter().collect()),
         )
     }
@@ -225,12 +243,7 @@ impl Row {
             .by_second()
             .map(|(second, failure, count)| (format!("{failure} in second {second}"), count))
             .collect();
-        self.with(
-            "failures_by_second",
-            "failures by second",
-            0,
-            Value::Counts(by_second),
-        )
+        self.with(columns::FAILURES_BY_SECOND, Value::Counts(by_second))
     }
 
     /// The same columns, with nothing measured. What is then added to a column that is there takes its place.
@@ -242,23 +255,11 @@ impl Row {
         self
     }
 
-    fn with(
-        mut self,
-        key: &'static str,
-        heading: &'static str,
-        decimals: usize,
-        value: Value,
-    ) -> Self {
-        if let Some((_, there)) = self.0.iter_mut().find(|(column, _)| column.key == key) {
-            *there = value;
-            return self;
+    fn with(mut self, column: Column, value: Value) -> Self {
+        match self.0.iter_mut().find(|(known, _)| *known == column) {
+            Some((_, there)) => *there = value,
+            None => self.0.push((column, value)),
         }
-        let column = Column {
-            key,
-            heading,
-            decimals,
-        };
-        self.0.push((column, value));
         self
     }
 }

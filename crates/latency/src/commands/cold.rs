@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     cli::Cold,
+    columns,
     interrupt::Interrupts,
     output::Progress,
     package::zipped_bytes,
     reports::Reports,
-    results::{Results, Row, Table, megabytes},
+    results::{Column, Results, Row, Table, megabytes},
 };
 
 pub(super) async fn run(arguments: &Cold, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
@@ -55,32 +56,23 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
             cold.first.latencies.count()
         ));
     }
-    let row = Row::default().text("function", "function", name).count(
-        "cold_starts",
-        "cold starts",
-        cold.init.count(),
-    );
-    let row = INIT.of(row, &cold.init);
-    let row = FIRST.of(row, &cold.first.latencies);
-    let row = WARM
-        .of(row, &cold.warm.latencies)
+    let row = Row::default()
+        .text(columns::FUNCTION, name)
+        .count(columns::COLD_STARTS, cold.init.count());
+    let row = with_phase(row, INIT, &cold.init);
+    let row = with_phase(row, FIRST, &cold.first.latencies);
+    let row = with_phase(row, WARM, &cold.warm.latencies)
         .number(
-            "peak_memory_mb",
-            "peak memory (MB)",
-            1,
+            columns::PEAK_MEMORY_MB,
             Some(megabytes(cold.peak_memory_bytes)),
         )
-        .number(
-            "package_mb",
-            "package, zipped (MB)",
-            2,
-            Some(megabytes(package)),
-        )
+        .number(columns::PACKAGE_MB, Some(megabytes(package)))
         .failures(&failures);
     Ok(Results {
         title: format!("latency cold {name}"),
         measured_at,
         table: Table::new(vec![row]),
+        deciding: &[],
         notes: vec![
             "First invocation: as its caller sees it, init phase included. MB: 2^20 bytes.".into(),
         ],
@@ -89,33 +81,27 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
     })
 }
 
-/// Columns of one phase. So few starts have no p99 that their maximum would not tell.
-struct Phase {
-    mean: (&'static str, &'static str),
-    p50: (&'static str, &'static str),
-    max: (&'static str, &'static str),
-}
+/// Columns of one phase: mean, p50 and maximum. So few starts have no p99 that their maximum would not tell.
+type Phase = [Column; 3];
 
-const INIT: Phase = Phase {
-    mean: ("init_mean_ms", "init duration, mean (ms)"),
-    p50: ("init_p50_ms", "init duration, p50 (ms)"),
-    max: ("init_max_ms", "init duration, max (ms)"),
-};
-const FIRST: Phase = Phase {
-    mean: ("first_mean_ms", "first invocation, mean (ms)"),
-    p50: ("first_p50_ms", "first invocation, p50 (ms)"),
-    max: ("first_max_ms", "first invocation, max (ms)"),
-};
-const WARM: Phase = Phase {
-    mean: ("warm_mean_ms", "warm invocation, mean (ms)"),
-    p50: ("warm_p50_ms", "warm invocation, p50 (ms)"),
-    max: ("warm_max_ms", "warm invocation, max (ms)"),
-};
+const INIT: Phase = [
+    columns::INIT_MEAN_MS,
+    columns::INIT_P50_MS,
+    columns::INIT_MAX_MS,
+];
+const FIRST: Phase = [
+    columns::FIRST_MEAN_MS,
+    columns::FIRST_P50_MS,
+    columns::FIRST_MAX_MS,
+];
+const WARM: Phase = [
+    columns::WARM_MEAN_MS,
+    columns::WARM_P50_MS,
+    columns::WARM_MAX_MS,
+];
 
-impl Phase {
-    fn of(&self, row: Row, latencies: &Latencies) -> Row {
-        row.milliseconds(self.mean.0, self.mean.1, latencies.mean())
-            .milliseconds(self.p50.0, self.p50.1, latencies.percentile(50.0))
-            .milliseconds(self.max.0, self.max.1, latencies.max())
-    }
+fn with_phase(row: Row, [mean, p50, max]: Phase, latencies: &Latencies) -> Row {
+    row.milliseconds(mean, latencies.mean())
+        .milliseconds(p50, latencies.percentile(50.0))
+        .milliseconds(max, latencies.max())
 }

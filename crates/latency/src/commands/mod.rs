@@ -68,7 +68,7 @@ async fn measured(
     let before = Machine::now();
     let mut results = results.await?;
     results.warnings.extend(machine::warning(before));
-    output::show(&results)?;
+    output::show(&results, common.wide)?;
     for exports in [&common.exports, always] {
         exports.write(&results)?;
         output::written(exports.paths());

@@ -8,6 +8,7 @@ use super::{from_lambda::Prober, target, url};
 use crate::{
     aws::Aws,
     cli::Probe,
+    columns,
     output::Progress,
     results::{Results, Row, Table},
     warnings,
@@ -20,15 +21,16 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         Some(function) => from_lambda(arguments, function.as_deref()).await?,
     };
     let row = Row::default()
-        .text("url", "URL", &arguments.url)
-        .count("requests", "requests", measurement.requests())
+        .text(columns::URL, &arguments.url)
+        .count(columns::REQUESTS, measurement.requests())
         .latencies(&measurement)
-        .count("reconnects", "reconnects", measurement.reconnects)
+        .count(columns::RECONNECTS, measurement.reconnects)
         .failures(&measurement.failures);
     Ok(Results {
         title: format!("latency probe {}", arguments.url),
         measured_at,
         table: Table::new(vec![row]),
+        deciding: &[],
         notes,
         warnings: warnings::of(&measurement)
             .iter()

@@ -103,7 +103,10 @@ mod tests {
     use load::{Failure, Measurement};
 
     use super::*;
-    use crate::results::{Row, Table};
+    use crate::{
+        columns,
+        results::{Row, Table},
+    };
 
     fn results() -> Results {
         let mut measurement = Measurement {
@@ -115,7 +118,7 @@ mod tests {
         let nothing = Measurement::default();
         let row = |name: &str, measurement: &Measurement| {
             Row::default()
-                .text("architecture", "architecture", name)
+                .text(columns::ARCHITECTURE, name)
                 .latencies(measurement)
                 .failures(&measurement.failures)
                 .failures_by_second(&measurement.failures)
@@ -124,6 +127,7 @@ mod tests {
             title: "latency test".to_owned(),
             measured_at: UNIX_EPOCH,
             table: Table::new(vec![row("a | \"b\", c", &measurement), row("d", &nothing)]),
+            deciding: &[],
             notes: vec!["a note".to_owned()],
             warnings: vec!["a warning".to_owned()],
             failures: 2,

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::Exporter;
+use crate::columns;
 use crate::results::{Results, Value};
 
 pub(super) struct Svg;
@@ -85,20 +86,16 @@ impl Exporter for Svg {
 }
 
 fn lines(results: &Results) -> Vec<Line> {
-    let columns = results.table.columns();
-    let milliseconds = |row: &[Value], key: &str| {
-        let at = columns.iter().position(|column| column.key == key)?;
-        match row[at] {
-            Value::Number(ms) => Some(ms),
-            _ => None,
-        }
+    let milliseconds = |row: &[Value], column| match results.table.value(row, column)? {
+        Value::Number(ms) => Some(*ms),
+        _ => None,
     };
     let line = |row: &Vec<Value>| {
         Some(Line {
             name: row.first()?.shown(0),
-            p50: milliseconds(row, "p50_ms")?,
-            p99: milliseconds(row, "p99_ms")?,
-            p999: milliseconds(row, "p99_9_ms")?,
+            p50: milliseconds(row, columns::P50_MS)?,
+            p99: milliseconds(row, columns::P99_MS)?,
+            p999: milliseconds(row, columns::P99_9_MS)?,
         })
     };
     results.table.rows().iter().filter_map(line).collect()

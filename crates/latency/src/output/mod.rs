@@ -17,12 +17,12 @@ use local_stack::{SkippedFunction, Stack};
 
 use crate::results::Results;
 
-/// Shows the results: the table on the standard output, warnings on the standard error output.
+/// Shows the results: the columns that decide, or with `wide` all, on the standard output, warnings on the standard error output.
 ///
 /// # Errors
 /// The standard output is closed.
-pub fn show(results: &Results) -> io::Result<()> {
-    let text = rendered(results, table::terminal_width());
+pub fn show(results: &Results, wide: bool) -> io::Result<()> {
+    let text = rendered(results, table::terminal_width(), wide);
     io::stdout().lock().write_all(text.as_bytes())?;
     warned(&results.warnings);
     Ok(())

@@ -7,12 +7,16 @@ use crate::results::{Results, Table};
 /// The width where there is no terminal to ask, such as in the log of a build.
 const DEFAULT_WIDTH: usize = 120;
 
-/// The results as a person reads them, no wider than `width` columns where the cells allow it.
+/// The longest cell: what is longer is told in files.
+const LONGEST_CELL: usize = 60;
+
+/// The results as a person reads them, no wider than `width` columns where the cells allow it: the columns that decide, or
+/// with `wide` all.
 ///
 /// A single row is shown as a list. In a table, columns that do not fit go to a further block below, under the first
 /// column again.
 #[must_use]
-pub fn rendered(results: &Results, width: usize) -> String {
+pub fn rendered(results: &Results, width: usize, wide: bool) -> String {
     let table = &results.table;
     let shown: Vec<Vec<String>> = table
         .rows()
@@ -20,11 +24,14 @@ pub fn rendered(results: &Results, width: usize) -> String {
         .map(|row| {
             row.iter()
                 .zip(table.columns())
-                .map(|(value, column)| value.shown(column.decimals))
+                .map(|(value, column)| shortened(value.shown(column.decimals)))
                 .collect()
         })
         .collect();
-    let columns = table.filled_columns();
+    let columns = match wide || results.deciding.is_empty() {
+        true => table.filled_columns(),
+        false => table.telling_columns(results.deciding),
+    };
 
     let mut text = format!("{}\n", results.title);
     if let [row] = &shown[..] {
@@ -46,6 +53,14 @@ pub fn rendered(results: &Results, width: usize) -> String {
         text.push_str(&format!("{note}\n"));
     }
     text
+}
+
+fn shortened(mut cell: String) -> String {
+    if let Some((end, _)) = cell.char_indices().nth(LONGEST_CELL) {
+        cell.truncate(end);
+        cell.push('…');
+    }
+    cell
 }
 
 fn list(table: &Table, columns: &[usize], row: &[String]) -> String {
@@ -127,20 +142,26 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::results::Row;
+    use crate::results::{Column, Row};
+
+    const NAME: Column = Column::new("name", "name", 0);
+    const TIME: Column = Column::new("time_ms", "time (ms)", 2);
+    const REMARK: Column = Column::new("remark", "remark", 0);
+    const COUNT: Column = Column::new("count", "count", 0);
 
     fn results(rows: usize) -> Results {
         let row = |name: &str, number: f64| {
             Row::default()
-                .text("name", "name", name)
-                .number("time_ms", "time (ms)", 2, Some(number))
-                .text("remark", "remark", "")
-                .count("count", "count", 7)
+                .text(NAME, name)
+                .number(TIME, Some(number))
+                .text(REMARK, "")
+                .count(COUNT, 7)
         };
         Results {
             title: "latency test".to_owned(),
             measured_at: SystemTime::now(),
             table: Table::new([row("one", 1.0), row("two", 22.5)][..rows].to_vec()),
+            deciding: &[],
             notes: vec!["a note".to_owned()],
             warnings: Vec::new(),
             failures: 0,
@@ -148,8 +169,33 @@ mod tests {
     }
 
     #[test]
+    fn what_decides_fits_a_terminal_and_a_long_cell_is_cut() {
+        let row = |name: &str| {
+            Row::default()
+                .text(NAME, name)
+                .number(TIME, Some(1.0))
+                .text(REMARK, "x".repeat(500))
+                .count(COUNT, 0)
+        };
+        let results = Results {
+            table: Table::new(vec![row("one"), row("two")]),
+            deciding: &[NAME, TIME, COUNT],
+            ..results(2)
+        };
+        // A count of nothing tells nothing.
+        let text = rendered(&results, 80, false);
+        assert!(text.contains("time") && !text.contains("count"), "{text}");
+        let wide = rendered(&results, 80, true);
+        assert!(wide.contains(&format!("{}…", "x".repeat(60))), "{wide}");
+        assert!(
+            wide.lines().all(|line| line.chars().count() <= 80),
+            "{wide}"
+        );
+    }
+
+    #[test]
     fn numbers_are_right_below_each_other_and_empty_columns_left_out() {
-        let text = rendered(&results(2), 80);
+        let text = rendered(&results(2), 80, true);
         assert!(text.contains(" one     1.00"), "{text}");
         assert!(text.contains(" two    22.50"), "{text}");
         assert!(!text.contains("remark"), "{text}");
@@ -158,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_single_row_is_a_list() {
-        let text = rendered(&results(1), 80);
+        let text = rendered(&results(1), 80, true);
         assert!(
             text.contains(" name        one  \n time (ms)   1.00 \n"),
             "{text}"
@@ -167,7 +213,7 @@ mod tests {
 
     #[test]
     fn columns_that_do_not_fit_go_below_under_the_first_column_again() {
-        let text = rendered(&results(2), 14);
+        let text = rendered(&results(2), 14, true);
         assert_eq!(text.matches(" one ").count(), 2, "{text}");
         assert!(
             text.lines().all(|line| line.chars().count() <= 14),

@@ -12,8 +12,9 @@ use super::target;
 use crate::{
     BadInput,
     cli::Burst,
+    columns,
     interrupt::Interrupts,
-    results::{Results, Row, Table},
+    results::{Column, Results, Row, Table},
     warnings,
 };
 
@@ -44,22 +45,15 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
     let best = best(&runs);
     let rows = runs.iter().enumerate().map(|(at, run)| {
         Row::default()
-            .text("run", "run", (at + 1).to_string())
-            .text("best", "best", if at == best { "best" } else { "" })
+            .text(columns::RUN, (at + 1).to_string())
+            .text(columns::BEST, if at == best { "best" } else { "" })
+            .number(columns::SUCCESS_PERCENT, Some(run.success_percent()))
             .number(
-                "success_percent",
-                "success (%)",
-                2,
-                Some(run.success_percent()),
-            )
-            .number(
-                "requests_per_second",
-                "requests/s",
-                1,
+                columns::REQUESTS_PER_SECOND,
                 Some(run.requests_per_second()),
             )
             .latencies(run)
-            .count("reconnects", "reconnects", run.reconnects)
+            .count(columns::RECONNECTS, run.reconnects)
             .failures(&run.failures)
             .failures_by_second(&run.failures)
     });
@@ -68,6 +62,7 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
         measured_at,
         table: Table::new(rows.collect()),
         notes: warm_up.iter().map(warm_up_note).collect(),
+        deciding: DECIDING,
         warnings: runs
             .iter()
             .enumerate()
@@ -79,6 +74,18 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
         failures: runs.iter().map(|run| run.failures.count()).sum(),
     })
 }
+
+/// What decides between runs.
+const DECIDING: &[Column] = &[
+    columns::RUN,
+    columns::BEST,
+    columns::SUCCESS_PERCENT,
+    columns::REQUESTS_PER_SECOND,
+    columns::P50_MS,
+    columns::P99_MS,
+    columns::MAX_MS,
+    columns::FAILURES_BY_CAUSE,
+];
 
 fn warm_up_note(warm_up: &Measurement) -> String {
     format!(

@@ -21,16 +21,29 @@ use super::{
 };
 use crate::{
     cli::Burst,
+    columns,
     interrupt::Interrupts,
-    results::{Results, Row, Table},
+    results::{Column, Results, Row, Table},
     warnings,
 };
 
 /// How long a function is called before the first run, unless it is said: time enough for every environment to start.
 const WARM_UP: Duration = Duration::from_secs(5);
 
-/// A function, and where it is called.
-struct Subject {
+/// What decides between functions at a number of connections.
+const DECIDING: &[Column] = &[
+    columns::CONNECTIONS,
+    columns::FUNCTION,
+    columns::SUCCESS_PERCENT,
+    columns::P50_MS,
+    columns::P99_MS,
+    columns::REQUESTS_PER_SECOND,
+    columns::PEAK_DATABASE_CONNECTIONS,
+    columns::FAILURES,
+];
+
+/// A function that is called, and where.
+struct Called {
     name: String,
     target: Arc<Target>,
 }
@@ -60,7 +73,7 @@ async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>>
     let mut subjects = Vec::new();
     for name in &arguments.functions {
         let (_, path) = called(stack, &arguments.template, name)?;
-        subjects.push(Subject {
+        subjects.push(Called {
             name: name.clone(),
             target: target(&format!("{}{path}", stack.url()), arguments.common.timeout).await?,
         });
@@ -100,11 +113,11 @@ async fn measure(arguments: &Burst, stack: &Stack) -> anyhow::Result<Vec<Found>>
 /// No environment, and no connection to the database: what the last one left behind is not the next one's.
 async fn begin_afresh(
     stack: &Stack,
-    subjects: &[Subject],
+    called: &[Called],
     administration: Option<&mut Administration>,
 ) -> anyhow::Result<()> {
-    for subject in subjects {
-        stack.host().retire_idle(&subject.name).await;
+    for function in called {
+        stack.host().retire_idle(&function.name).await;
     }
     let Some(administration) = administration else {
         return Ok(());
@@ -122,6 +135,7 @@ fn results(arguments: &Burst, measured_at: SystemTime, stack: &Stack, found: &[F
         measured_at,
         table: Table::new(found.iter().map(Found::row).collect()),
         notes: notes(arguments, stack),
+        deciding: DECIDING,
         warnings: found.iter().flat_map(Found::warnings).collect(),
         failures: found
             .iter()
@@ -139,38 +153,22 @@ impl Found {
     fn row(&self) -> Row {
         let run = self.best();
         Row::default()
-            .count("connections", "connections", self.level.connections as u64)
-            .text("function", "function", &self.function)
-            .number(
-                "success_percent",
-                "success (%)",
-                2,
-                Some(run.success_percent()),
-            )
+            .count(columns::CONNECTIONS, self.level.connections as u64)
+            .text(columns::FUNCTION, &self.function)
+            .number(columns::SUCCESS_PERCENT, Some(run.success_percent()))
             .latencies(run)
             .number(
-                "requests_per_second",
-                "requests/s",
-                0,
+                columns::REQUESTS_PER_SECOND,
                 Some(run.requests_per_second()),
             )
+            .number(columns::TOTAL_SECONDS, Some(run.elapsed.as_secs_f64()))
             .number(
-                "total_seconds",
-                "total time (s)",
-                2,
-                Some(run.elapsed.as_secs_f64()),
-            )
-            .number(
-                "peak_database_connections",
-                "peak database connections",
-                0,
+                columns::PEAK_DATABASE_CONNECTIONS,
                 self.peak.map(|peak| peak as f64),
             )
             .failures(&run.failures)
             .number(
-                "failures_in_warm_up",
-                "failures in warm-up",
-                0,
+                columns::FAILURES_IN_WARM_UP,
                 self.warm_up
                     .as_ref()
                     .map(|warm_up| warm_up.failures.count() as f64),

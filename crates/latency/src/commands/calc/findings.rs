@@ -9,10 +9,25 @@ use local_stack::ServedFunction;
 use super::Run;
 use crate::{
     cli::Calc,
+    columns,
     cost::{Prices, QueueUsage, per_million_messages},
-    results::{Results, Row, Table, megabytes},
+    results::{Column, Results, Row, Table, megabytes},
     warnings,
 };
+
+/// What decides whether the queue does.
+const DECIDING: &[Column] = &[
+    columns::DONE,
+    columns::WALL_S,
+    columns::FAILURES_BY_CAUSE,
+    columns::QUEUE_TO_DONE_P50_MS,
+    columns::QUEUE_TO_DONE_P99_MS,
+    columns::INVOCATIONS,
+    columns::PEAK_CONCURRENCY,
+    columns::DEAD_LETTERS,
+    columns::PEAK_MEMORY_MB,
+    columns::USD_PER_MILLION,
+];
 
 impl Run {
     pub(super) fn results(
@@ -28,6 +43,7 @@ impl Run {
             measured_at,
             table: Table::new(vec![self.row(worker)?]),
             notes: notes(arguments),
+            deciding: DECIDING,
             warnings: self.warnings(),
             // Whatever is not counted, or more often than once.
             failures: self.posts.failures.count() + self.count.done.abs_diff(posted),
@@ -42,84 +58,35 @@ impl Run {
         let memory = reports.clone().map(|report| report.max_memory_used_bytes);
         let init: Latencies = reports.filter_map(|report| report.init_duration).collect();
         Ok(Row::default()
-            .count("done", "done", self.count.done)
+            .count(columns::DONE, self.count.done)
+            .number(columns::WALL_S, self.elapsed.map(|time| time.as_secs_f64()))
             .number(
-                "wall_s",
-                "wall time (s)",
-                2,
-                self.elapsed.map(|time| time.as_secs_f64()),
-            )
-            .number(
-                "enqueued_per_second",
-                "enqueued/s",
-                0,
+                columns::ENQUEUED_PER_SECOND,
                 Some(self.posts.requests_per_second()),
             )
             .failures(&self.posts.failures)
             .number(
-                "queue_to_done_mean_ms",
-                "queue to done, mean (ms)",
-                0,
+                columns::QUEUE_TO_DONE_MEAN_MS,
                 milliseconds(latencies.mean()),
             )
+            .number(columns::QUEUE_TO_DONE_P50_MS, milliseconds(p50))
+            .number(columns::QUEUE_TO_DONE_P99_MS, milliseconds(p99))
+            .number(columns::QUEUE_TO_DONE_P99_9_MS, milliseconds(p999))
+            .number(columns::QUEUE_TO_DONE_MAX_MS, milliseconds(latencies.max()))
+            .count(columns::INVOCATIONS, self.mapping.invocations)
+            .number(columns::MEAN_BATCH_SIZE, self.mapping.mean_batch_size())
+            .count(columns::PEAK_CONCURRENCY, self.mapping.peak_concurrency)
+            .count(columns::TRANSACTIONS, self.count.transactions)
+            .count(columns::REDELIVERED, self.mapping.redelivered)
+            .count(columns::DEAD_LETTERS, self.dead)
+            .count(columns::COLD_STARTS, init.count())
+            .milliseconds(columns::INIT_MS, init.percentile(50.0))
+            .number(columns::PEAK_MEMORY_MB, memory.max().map(megabytes))
             .number(
-                "queue_to_done_p50_ms",
-                "queue to done, p50 (ms)",
-                0,
-                milliseconds(p50),
-            )
-            .number(
-                "queue_to_done_p99_ms",
-                "queue to done, p99 (ms)",
-                0,
-                milliseconds(p99),
-            )
-            .number(
-                "queue_to_done_p99_9_ms",
-                "queue to done, p99.9 (ms)",
-                0,
-                milliseconds(p999),
-            )
-            .number(
-                "queue_to_done_max_ms",
-                "queue to done, max (ms)",
-                0,
-                milliseconds(latencies.max()),
-            )
-            .count("invocations", "invocations", self.mapping.invocations)
-            .number(
-                "mean_batch_size",
-                "mean batch size",
-                1,
-                self.mapping.mean_batch_size(),
-            )
-            .count(
-                "peak_concurrency",
-                "peak concurrency",
-                self.mapping.peak_concurrency,
-            )
-            .count(
-                "transactions",
-                "transactions to count them",
-                self.count.transactions,
-            )
-            .count("redelivered", "redelivered", self.mapping.redelivered)
-            .count("dead_letters", "in the dead-letter queue", self.dead)
-            .count("cold_starts", "cold starts", init.count())
-            .milliseconds("init_ms", "init (ms)", init.percentile(50.0))
-            .number(
-                "peak_memory_mb",
-                "peak memory (MB)",
-                1,
-                memory.max().map(megabytes),
-            )
-            .number(
-                "gigabyte_seconds",
-                "GB-seconds",
-                2,
+                columns::GIGABYTE_SECONDS,
                 Some(self.gigabyte_seconds(worker)),
             )
-            .number("usd_per_million", "cost ($/million)", 2, self.cost(worker)?))
+            .number(columns::USD_PER_MILLION, self.cost(worker)?))
     }
 
     fn gigabyte_seconds(&self, worker: &ServedFunction) -> f64 {

@@ -1,13 +1,13 @@
 //! Every function of a deployed stack whose URL is one of the stack's outputs.
 
-mod subject;
+mod function;
 
 use std::time::SystemTime;
 
-use self::subject::{INVOCATIONS, Subject};
+use self::function::{DeployedFunction, INVOCATIONS};
 use super::{
     super::{from_lambda::Prober, target, url},
-    beside, published_notes,
+    DECIDING, beside, published_notes,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
     )
 }
 
-async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
+async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<DeployedFunction>> {
     let outputs = aws.outputs(stack).await?;
     let functions = aws.functions(stack).await?;
     let mut subjects = Vec::new();
@@ -59,7 +59,7 @@ async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
             continue;
         };
         let Ok(url) = url(value) else { continue };
-        subjects.push(Subject::new(&logical_id, function, url));
+        subjects.push(DeployedFunction::new(&logical_id, function, url));
     }
     if subjects.is_empty() {
         return Err(BadInput(format!(
@@ -71,7 +71,7 @@ async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Subject>> {
 }
 
 /// Has a look at each function. Where that fails, a warning says why.
-async fn look_at(aws: &Aws, subjects: &mut [Subject]) -> Vec<String> {
+async fn look_at(aws: &Aws, subjects: &mut [DeployedFunction]) -> Vec<String> {
     let progress = Progress::bar(
         "invoking each function for its reports",
         subjects.len() as u64,
@@ -87,7 +87,10 @@ async fn look_at(aws: &Aws, subjects: &mut [Subject]) -> Vec<String> {
     warnings
 }
 
-async fn call_from_here(arguments: &Compare, subjects: &mut [Subject]) -> anyhow::Result<()> {
+async fn call_from_here(
+    arguments: &Compare,
+    subjects: &mut [DeployedFunction],
+) -> anyhow::Result<()> {
     let requests = arguments.requests.get();
     let mut targets = Vec::new();
     for subject in &*subjects {
@@ -112,7 +115,7 @@ async fn call_from_here(arguments: &Compare, subjects: &mut [Subject]) -> anyhow
 async fn call_from_lambda(
     arguments: &Compare,
     prober: &Prober<'_>,
-    subjects: &mut [Subject],
+    subjects: &mut [DeployedFunction],
 ) -> anyhow::Result<()> {
     let requests = arguments.requests.get();
     let progress = Progress::bar(
@@ -142,7 +145,7 @@ fn results(
     stack: &str,
     measured_at: SystemTime,
     prober: Option<&Prober<'_>>,
-    subjects: &[Subject],
+    subjects: &[DeployedFunction],
     mut warnings: Vec<String>,
 ) -> anyhow::Result<Results> {
     let prices = Prices::eu_west_2()?;
@@ -167,6 +170,7 @@ fn results(
         title: format!("latency compare --stack {stack}"),
         measured_at,
         table: Table::new(rows),
+        deciding: DECIDING,
         notes,
         warnings,
         failures: failed,

@@ -13,11 +13,12 @@ use super::{
         stack::{ColdStarts, path, with_reports},
         target,
     },
-    beside, published_notes,
+    DECIDING, beside, published_notes,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
     cli::Compare,
+    columns,
     cost::{self, Cost, FrontDoor, Prices, Usage},
     interrupt::Interrupts,
     output::Progress,
@@ -30,8 +31,8 @@ use crate::{
 /// Invocations whose calls to AWS services are counted.
 const METERED: u64 = 50;
 
-/// A function, and what was found.
-struct Subject<'a> {
+/// A function, and what was measured of it.
+struct Measured<'a> {
     function: &'a ServedFunction,
     path: &'a str,
     target: Arc<Target>,
@@ -59,12 +60,12 @@ async fn measure<'a>(
     arguments: &Compare,
     stack: &'a Stack,
     mut reports: Reports,
-) -> anyhow::Result<Vec<Subject<'a>>> {
+) -> anyhow::Result<Vec<Measured<'a>>> {
     let mut subjects = Vec::new();
     for function in stack.functions() {
         if let Some(path) = path(function) {
             let url = format!("{}{path}", stack.url());
-            subjects.push(Subject {
+            subjects.push(Measured {
                 function,
                 path,
                 target: target(&url, arguments.common.timeout).await?,
@@ -92,7 +93,7 @@ async fn measure<'a>(
 async fn start_afresh(
     arguments: &Compare,
     stack: &Stack,
-    subjects: &mut [Subject<'_>],
+    subjects: &mut [Measured<'_>],
     reports: &mut Reports,
 ) -> anyhow::Result<()> {
     let starts = arguments.starts.get();
@@ -116,7 +117,7 @@ async fn start_afresh(
 async fn call_in_sequence(
     arguments: &Compare,
     stack: &Stack,
-    subjects: &mut [Subject<'_>],
+    subjects: &mut [Measured<'_>],
     reports: &mut Reports,
 ) -> anyhow::Result<()> {
     let requests = arguments.requests.get();
@@ -141,7 +142,7 @@ async fn call_in_sequence(
     Ok(())
 }
 
-async fn call_in_closed_loop(subjects: &mut [Subject<'_>]) -> anyhow::Result<()> {
+async fn call_in_closed_loop(subjects: &mut [Measured<'_>]) -> anyhow::Result<()> {
     let measured = in_closed_loop(&targets(subjects)).await?;
     for (subject, measured) in subjects.iter_mut().zip(measured) {
         subject.closed_loop = measured;
@@ -149,7 +150,7 @@ async fn call_in_closed_loop(subjects: &mut [Subject<'_>]) -> anyhow::Result<()>
     Ok(())
 }
 
-fn targets(subjects: &[Subject<'_>]) -> Vec<Arc<Target>> {
+fn targets(subjects: &[Measured<'_>]) -> Vec<Arc<Target>> {
     subjects
         .iter()
         .map(|subject| Arc::clone(&subject.target))
@@ -159,7 +160,7 @@ fn targets(subjects: &[Subject<'_>]) -> Vec<Arc<Target>> {
 async fn count_api_calls(
     arguments: &Compare,
     stack: &Stack,
-    subjects: &mut [Subject<'_>],
+    subjects: &mut [Measured<'_>],
 ) -> anyhow::Result<()> {
     let progress = Progress::spinner("counting calls to AWS services");
     let metered = stack.metered().await?;
@@ -195,7 +196,7 @@ async fn call(target: &Arc<Target>, requests: u64) -> std::io::Result<Measuremen
 fn results(
     arguments: &Compare,
     measured_at: SystemTime,
-    subjects: &[Subject<'_>],
+    subjects: &[Measured<'_>],
     skipped: &[SkippedFunction],
 ) -> anyhow::Result<Results> {
     let prices = Prices::eu_west_2()?;
@@ -227,7 +228,7 @@ fn results(
     if let Some(row) = rows.first().cloned() {
         rows.extend(skipped.iter().map(|function| {
             let row = row.clone().without_values();
-            let row = row.text("architecture", "architecture", &function.name);
+            let row = row.text(columns::ARCHITECTURE, &function.name);
             remark(row, &format!("skipped: {}", function.reason))
         }));
     }
@@ -236,16 +237,17 @@ fn results(
         measured_at,
         table: Table::new(rows),
         notes: notes(arguments, &published),
+        deciding: DECIDING,
         warnings,
         failures: failed,
     })
 }
 
 fn remark(row: Row, remark: &str) -> Row {
-    row.text("remark", "remark", remark)
+    row.text(columns::REMARK, remark)
 }
 
-impl Subject<'_> {
+impl Measured<'_> {
     /// What the numbers of its row can't say.
     fn remark(&self) -> &'static str {
         match self.sequential.latencies.count() {
@@ -323,29 +325,20 @@ impl Subject<'_> {
 
     fn row(&self, cost: Option<Cost>) -> Row {
         Row::default()
-            .text("architecture", "architecture", &self.function.name)
+            .text(columns::ARCHITECTURE, &self.function.name)
             .latencies(&self.sequential)
             .number(
-                "requests_per_second",
-                "requests/s",
-                0,
+                columns::REQUESTS_PER_SECOND,
                 Some(self.closed_loop.requests_per_second()),
             )
             .failures(&self.failures())
-            .milliseconds("init_ms", "init (ms)", self.cold.init.percentile(50.0))
-            .milliseconds("billed_ms", "billed (ms)", self.billed_duration())
+            .milliseconds(columns::INIT_MS, self.cold.init.percentile(50.0))
+            .milliseconds(columns::BILLED_MS, self.billed_duration())
             .number(
-                "peak_memory_mb",
-                "peak memory (MB)",
-                1,
+                columns::PEAK_MEMORY_MB,
                 Some(megabytes(self.peak_memory_bytes())),
             )
-            .number(
-                "usd_per_million",
-                "cost ($/million)",
-                2,
-                cost.map(|cost| cost.total()),
-            )
+            .number(columns::USD_PER_MILLION, cost.map(|cost| cost.total()))
     }
 }
 

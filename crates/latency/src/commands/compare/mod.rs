@@ -9,10 +9,24 @@ mod turns;
 use crate::{
     BadInput,
     cli::Compare,
+    columns,
     interrupt::Interrupts,
     published::Published,
-    results::{Results, Row},
+    results::{Column, Results, Row},
 };
+
+/// What decides between architectures.
+const DECIDING: &[Column] = &[
+    columns::ARCHITECTURE,
+    columns::P50_MS,
+    columns::P99_MS,
+    columns::INIT_MS,
+    columns::PEAK_MEMORY_MB,
+    columns::FAILURES,
+    columns::USD_PER_MILLION,
+    columns::PUBLISHED_MEAN_MS,
+    columns::REMARK,
+];
 
 pub(super) async fn run(
     arguments: &Compare,
@@ -31,26 +45,19 @@ pub(super) async fn run(
 /// The columns of the published result that stands beside a function, if there is one.
 fn beside(row: Row, published: Option<&Published>) -> Row {
     row.number(
-        "published_usd_per_million",
-        "published cost ($/million)",
-        2,
+        columns::PUBLISHED_USD_PER_MILLION,
         published.and_then(|result| result.usd_per_million),
     )
     .number(
-        "published_mean_ms",
-        "published mean (ms)",
-        0,
+        columns::PUBLISHED_MEAN_MS,
         published.and_then(|result| result.mean_ms),
     )
     .number(
-        "published_init_ms",
-        "published init (ms)",
-        1,
+        columns::PUBLISHED_INIT_MS,
         published.and_then(|result| result.init_ms),
     )
     .text(
-        "published_as",
-        "published as",
+        columns::PUBLISHED_AS,
         published.map_or("", |result| &result.architecture),
     )
 }

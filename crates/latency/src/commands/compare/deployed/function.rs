@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{self, Aws, ReportLine},
+    columns,
     cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
     results::Row,
     warnings::{self, Warning},
@@ -16,7 +17,7 @@ use crate::{
 pub(super) const INVOCATIONS: u64 = 10;
 
 /// A function, and what was found.
-pub(super) struct Subject {
+pub(super) struct DeployedFunction {
     pub(super) name: String,
     /// Its name in Lambda.
     function: String,
@@ -28,7 +29,7 @@ pub(super) struct Subject {
     pub(super) closed_loop: Option<Measurement>,
 }
 
-impl Subject {
+impl DeployedFunction {
     /// The function with this logical id in its stack and this name in Lambda. Nothing is known of it yet.
     pub(super) fn new(logical_id: &str, function: String, url: Url) -> Self {
         Self {
@@ -107,24 +108,20 @@ impl Subject {
             .map(|report| report.max_memory_used_mb)
             .max();
         Row::default()
-            .text("architecture", "architecture", &self.name)
+            .text(columns::ARCHITECTURE, &self.name)
             .latencies(&self.sequential)
             .number(
-                "requests_per_second",
-                "requests/s",
-                0,
+                columns::REQUESTS_PER_SECOND,
                 self.closed_loop
                     .as_ref()
                     .map(Measurement::requests_per_second),
             )
             .failures(&self.failures())
-            .milliseconds("init_ms", "init (ms)", init.percentile(50.0))
-            .milliseconds("billed_ms", "billed (ms)", self.billed_duration())
-            .number("peak_memory_mb", "peak memory (MB)", 0, peak.map(f64::from))
+            .milliseconds(columns::INIT_MS, init.percentile(50.0))
+            .milliseconds(columns::BILLED_MS, self.billed_duration())
+            .number(columns::PEAK_MEMORY_MB, peak.map(f64::from))
             .number(
-                "usd_per_million_without_api_calls",
-                "cost without AWS calls ($/million)",
-                2,
+                columns::USD_PER_MILLION_WITHOUT_API_CALLS,
                 cost.map(|cost| cost.total()),
             )
     }

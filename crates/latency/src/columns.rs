@@ -1,0 +1,101 @@
+//! The columns of all tables: what each is called in files and for people, and how exactly people see it.
+
+use crate::results::Column;
+
+// What a row is about.
+pub(crate) const ARCHITECTURE: Column = Column::new("architecture", "architecture", 0);
+pub(crate) const FUNCTION: Column = Column::new("function", "function", 0);
+pub(crate) const URL: Column = Column::new("url", "URL", 0);
+pub(crate) const CONNECTIONS: Column = Column::new("connections", "connections", 0);
+pub(crate) const RUN: Column = Column::new("run", "run", 0);
+pub(crate) const BEST: Column = Column::new("best", "best", 0);
+pub(crate) const REQUESTS: Column = Column::new("requests", "requests", 0);
+pub(crate) const RECONNECTS: Column = Column::new("reconnects", "reconnects", 0);
+
+// Latencies of the requests that succeeded.
+/// Mean latency.
+pub const MEAN_MS: Column = Column::new("mean_ms", "mean (ms)", 3);
+pub(crate) const P50_MS: Column = Column::new("p50_ms", "p50 (ms)", 3);
+pub(crate) const P99_MS: Column = Column::new("p99_ms", "p99 (ms)", 3);
+pub(crate) const P99_9_MS: Column = Column::new("p99_9_ms", "p99.9 (ms)", 3);
+pub(crate) const MAX_MS: Column = Column::new("max_ms", "max (ms)", 3);
+
+// What became of the requests.
+pub(crate) const SUCCESS_PERCENT: Column = Column::new("success_percent", "success (%)", 2);
+pub(crate) const REQUESTS_PER_SECOND: Column = Column::new("requests_per_second", "requests/s", 0);
+pub(crate) const TOTAL_SECONDS: Column = Column::new("total_seconds", "total time (s)", 2);
+pub(crate) const FAILURES: Column = Column::new("failures", "failures", 0);
+pub(crate) const FAILURES_BY_CAUSE: Column =
+    Column::new("failures_by_cause", "failures by cause", 0);
+pub(crate) const FAILURES_BY_SECOND: Column =
+    Column::new("failures_by_second", "failures by second", 0);
+pub(crate) const FAILURES_IN_WARM_UP: Column =
+    Column::new("failures_in_warm_up", "failures in warm-up", 0);
+pub(crate) const PEAK_DATABASE_CONNECTIONS: Column =
+    Column::new("peak_database_connections", "peak database connections", 0);
+
+// What the host, or Lambda, reports.
+pub(crate) const INIT_MS: Column = Column::new("init_ms", "init (ms)", 3);
+pub(crate) const BILLED_MS: Column = Column::new("billed_ms", "billed (ms)", 3);
+pub(crate) const PEAK_MEMORY_MB: Column = Column::new("peak_memory_mb", "peak memory (MB)", 1);
+pub(crate) const PACKAGE_MB: Column = Column::new("package_mb", "package, zipped (MB)", 2);
+pub(crate) const COLD_STARTS: Column = Column::new("cold_starts", "cold starts", 0);
+
+// The phases of fresh environments.
+pub(crate) const INIT_MEAN_MS: Column = Column::new("init_mean_ms", "init duration, mean (ms)", 3);
+pub(crate) const INIT_P50_MS: Column = Column::new("init_p50_ms", "init duration, p50 (ms)", 3);
+pub(crate) const INIT_MAX_MS: Column = Column::new("init_max_ms", "init duration, max (ms)", 3);
+pub(crate) const FIRST_MEAN_MS: Column =
+    Column::new("first_mean_ms", "first invocation, mean (ms)", 3);
+pub(crate) const FIRST_P50_MS: Column =
+    Column::new("first_p50_ms", "first invocation, p50 (ms)", 3);
+pub(crate) const FIRST_MAX_MS: Column =
+    Column::new("first_max_ms", "first invocation, max (ms)", 3);
+pub(crate) const WARM_MEAN_MS: Column =
+    Column::new("warm_mean_ms", "warm invocation, mean (ms)", 3);
+pub(crate) const WARM_P50_MS: Column = Column::new("warm_p50_ms", "warm invocation, p50 (ms)", 3);
+pub(crate) const WARM_MAX_MS: Column = Column::new("warm_max_ms", "warm invocation, max (ms)", 3);
+
+// What it costs.
+pub(crate) const USD_PER_MILLION: Column = Column::new("usd_per_million", "cost ($/million)", 2);
+pub(crate) const USD_PER_MILLION_WITHOUT_API_CALLS: Column = Column::new(
+    "usd_per_million_without_api_calls",
+    "cost without AWS calls ($/million)",
+    2,
+);
+pub(crate) const GIGABYTE_SECONDS: Column = Column::new("gigabyte_seconds", "GB-seconds", 2);
+
+// What others measured.
+pub(crate) const PUBLISHED_USD_PER_MILLION: Column =
+    Column::new("published_usd_per_million", "published cost ($/million)", 2);
+pub(crate) const PUBLISHED_MEAN_MS: Column =
+    Column::new("published_mean_ms", "published mean (ms)", 0);
+pub(crate) const PUBLISHED_INIT_MS: Column =
+    Column::new("published_init_ms", "published init (ms)", 1);
+pub(crate) const PUBLISHED_AS: Column = Column::new("published_as", "published as", 0);
+
+// Calculations through the queue.
+pub(crate) const DONE: Column = Column::new("done", "done", 0);
+/// From the first request of a run to the last calculation counted.
+pub const WALL_S: Column = Column::new("wall_s", "wall time (s)", 2);
+pub(crate) const ENQUEUED_PER_SECOND: Column = Column::new("enqueued_per_second", "enqueued/s", 0);
+pub(crate) const QUEUE_TO_DONE_MEAN_MS: Column =
+    Column::new("queue_to_done_mean_ms", "queue to done, mean (ms)", 0);
+pub(crate) const QUEUE_TO_DONE_P50_MS: Column =
+    Column::new("queue_to_done_p50_ms", "queue to done, p50 (ms)", 0);
+pub(crate) const QUEUE_TO_DONE_P99_MS: Column =
+    Column::new("queue_to_done_p99_ms", "queue to done, p99 (ms)", 0);
+pub(crate) const QUEUE_TO_DONE_P99_9_MS: Column =
+    Column::new("queue_to_done_p99_9_ms", "queue to done, p99.9 (ms)", 0);
+pub(crate) const QUEUE_TO_DONE_MAX_MS: Column =
+    Column::new("queue_to_done_max_ms", "queue to done, max (ms)", 0);
+pub(crate) const INVOCATIONS: Column = Column::new("invocations", "invocations", 0);
+pub(crate) const MEAN_BATCH_SIZE: Column = Column::new("mean_batch_size", "mean batch size", 1);
+pub(crate) const PEAK_CONCURRENCY: Column = Column::new("peak_concurrency", "peak concurrency", 0);
+pub(crate) const TRANSACTIONS: Column =
+    Column::new("transactions", "transactions to count them", 0);
+pub(crate) const REDELIVERED: Column = Column::new("redelivered", "redelivered", 0);
+pub(crate) const DEAD_LETTERS: Column = Column::new("dead_letters", "in the dead-letter queue", 0);
+
+// What the numbers of a row can't say.
+pub(crate) const REMARK: Column = Column::new("remark", "remark", 0);
