@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+# Downloads and tests wait for others, compilers do not: side by side they keep every core busy.
+MAKEFLAGS += --jobs=4 --no-print-directory
 # One target directory, where template.yaml looks for the functions, whatever the caller's settings are.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
@@ -12,44 +14,51 @@ LATENCY := target/debug/latency
 # The functions that read a database are in the template when there is one; locally it is a MariaDB.
 DATABASE := --parameter Database=aurora
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb lint unit-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb format lint tests-built unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions latency mariadb ## Measure template.yaml's architectures on this machine and print the tables
+demo: functions latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare $(DATABASE) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
-up: functions latency mariadb ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+up: functions latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(DATABASE)
 
-bench: functions latency mariadb ## Print the ratios that the README's "Numbers" quotes
+bench: functions latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md
 	@scripts/require 'command -v wrk' wrk
 	@cargo lambda build --release --locked --quiet --examples
 	@cargo run --quiet --locked -p bench
 
-test: lint functions unit-tests validate ## Run every check
+test: format lint unit-tests validate ## Run every check
 
 test-deploy: validate functions functions-arm64 mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@cargo test --quiet --locked --workspace --test deploy
 
-lint: .tools/build-essentials
-	@echo "== format and lints"
+format:
 	@cargo fmt --all --check
-	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
-unit-tests: .tools/ministack.installed functions mariadb
+# After the tests are built, which wait for more than they compute: cargo builds one thing at a time.
+lint: tests-built
+	@cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	@echo "== lints: none"
+
+# More threads than cores: most tests wait most of the time.
+unit-tests: tests-built .tools/ministack.installed functions mariadb
 	@echo "== tests"
-	@cargo test --locked --workspace
+	@cargo test --locked --workspace -- --test-threads=6
+
+tests-built: format .tools/build-essentials
+	@echo "== tests: cargo test --no-run (two or three minutes the first time)"
+	@cargo test --quiet --locked --workspace --no-run
 
 validate: .tools/sam.installed
-	@echo "== sam validate --lint"
 	@.tools/sam/bin/sam validate --lint
 
 functions: .tools/cargo-lambda.installed .tools/build-essentials ## Build the functions for Lambda
-	@echo "== functions: cargo lambda build --release (some minutes the first time)"
+	@echo "== functions: cargo lambda build --release (five minutes the first time)"
 	@cargo lambda build --release --locked --quiet
 
 # Nobody ships or runs these: they show that each function builds for arm64 and that its package deploys.
@@ -57,8 +66,8 @@ functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials
 	@echo "== functions for arm64: cargo lambda build --arm64 (two or three minutes the first time)"
 	@cargo lambda build --locked --quiet --arm64 --lambda-dir target/lambda-arm64
 
-latency: .tools/ministack.installed .tools/build-essentials ## Build the latency command
-	@echo "== the latency command (a minute or two the first time)"
+latency: .tools/build-essentials ## Build the latency command
+	@echo "== the latency command (two minutes the first time)"
 	@cargo build --quiet --locked -p latency
 
 tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the pinned tools into .tools/
