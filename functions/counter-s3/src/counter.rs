@@ -240,44 +240,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 pub(crate) mod fixture {
-    //! A bucket in an emulator of its own.
+    //! The template's bucket, one for each test.
 
-    use std::path::Path;
-
-    use backends::ministack::{Ministack, find_program};
-    use function_kit::testing;
-    use serde_json::json;
+    use function_kit::testing::emulator::{self, Ministack};
 
     use super::*;
 
     pub(crate) struct EmulatedBucket {
         pub(crate) counter: Counter,
-        pub(crate) emulator: Ministack,
+        endpoint: String,
     }
 
     impl EmulatedBucket {
+        /// In the emulator that the tests share.
         pub(crate) async fn new() -> Self {
-            Self::within(Ministack::start(&program()).await.unwrap()).await
+            Self::within(emulator::shared().await.unwrap()).await
         }
 
-        /// In an emulator that has its state back after a suspension.
-        pub(crate) async fn durable() -> Self {
-            Self::within(Ministack::start_durable(&program()).await.unwrap()).await
-        }
-
-        async fn within(emulator: Ministack) -> Self {
-            let template = json!({
-                "Resources": { "Bucket": { "Type": "AWS::S3::Bucket" } },
-                "Outputs": { "Bucket": { "Value": { "Ref": "Bucket" } } },
-            });
-            let outputs = emulator.deploy("counter", &template).await.unwrap();
-            let counter = counter(emulator.endpoint(), &outputs["Bucket"]);
-            Self { counter, emulator }
+        pub(crate) async fn within(emulator: &Ministack) -> Self {
+            let bucket = emulator::make(emulator, "Bucket").await.unwrap();
+            let endpoint = emulator.endpoint().to_owned();
+            let counter = counter(&endpoint, &bucket);
+            Self { counter, endpoint }
         }
 
         /// A counter of another execution environment.
         pub(crate) fn another(&self) -> Counter {
-            counter(self.emulator.endpoint(), &self.counter.bucket)
+            counter(&self.endpoint, &self.counter.bucket)
         }
 
         /// Writes the object, as somebody else might.
@@ -313,13 +302,9 @@ pub(crate) mod fixture {
         }
     }
 
-    fn program() -> std::path::PathBuf {
-        find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
-    }
-
     pub(crate) fn counter(endpoint: &str, bucket: &str) -> Counter {
-        let config = testing::config(&backends::ministack::variables(endpoint));
-        Counter::new(&config.unwrap(), bucket.to_owned())
+        let config = emulator::config(endpoint).unwrap();
+        Counter::new(&config, bucket.to_owned())
     }
 }
 
@@ -327,6 +312,7 @@ pub(crate) mod fixture {
 mod tests {
     use std::collections::BTreeSet;
 
+    use function_kit::testing::SilentBackend;
     use tokio::task::JoinSet;
 
     use super::{
@@ -437,10 +423,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
-        // Connections are made, by the kernel, and nobody takes them.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", silent.local_addr().unwrap());
-        let counter = fixture::counter(&endpoint, "counter");
+        let silent = SilentBackend::start().unwrap();
+        let counter = fixture::counter(&silent.endpoint().unwrap(), "counter");
         let time = Duration::from_millis(300);
         let hit = timeout(TIME, counter.hit(time)).await;
         let error = hit.expect("given up in time").unwrap_err();
