@@ -2,6 +2,7 @@
 //! back, an emulator with the template's own resources, and a backend that never answers.
 
 pub mod emulator;
+mod go_between;
 mod silent;
 
 use std::{
@@ -30,7 +31,10 @@ use proptest::{
 };
 use serde_json::Value;
 
-pub use self::silent::SilentBackend;
+pub use self::{
+    go_between::{Answer, GoBetween},
+    silent::SilentBackend,
+};
 
 /// As in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);

@@ -61,7 +61,7 @@ pub(crate) enum Error {
     /// Heals by itself.
     #[error("DynamoDB is unavailable")]
     Unavailable(#[source] Option<Box<SdkError<TransactWriteItemsError>>>),
-    /// Needs mending.
+    /// Does not heal by itself.
     #[error("DynamoDB refused the transaction")]
     Refused(#[source] Box<SdkError<TransactWriteItemsError>>),
 }
@@ -79,7 +79,7 @@ impl Done {
             .get_item()
             .table_name(&self.table)
             .key("id", AttributeValue::S(DONE.into()));
-        connection::open(|connection| get.customize().interceptor(connection).send()).await;
+        let _ = connection::open(get.send()).await;
     }
 
     /// Counts messages, at most [`TRANSACTION_MESSAGES`] with different ids, that are not counted yet.
@@ -283,14 +283,13 @@ pub(crate) mod fixture {
 
 #[cfg(test)]
 mod tests {
-    use function_kit::testing::{SilentBackend, emulator};
+    use function_kit::testing::{Answer, GoBetween, SilentBackend, emulator};
     use tokio::{task::JoinSet, time::timeout};
 
     use super::{
         fixture::{self, EmulatedTable},
         *,
     };
-    use crate::go_between::{Answer, GoBetween};
 
     const TIME: Duration = Duration::from_secs(30);
 
@@ -405,7 +404,9 @@ mod tests {
         let table = EmulatedTable::new().await;
         // Less, as many as, and more than the attempts of the SDK, which all have one token.
         for lost in [1, 2, 3, 4, 7] {
-            let way = GoBetween::start(&table.endpoint, vec![Answer::Lost; lost]).await;
+            let way = GoBetween::start(&table.endpoint, vec![Answer::Lost; lost])
+                .await
+                .unwrap();
             let done = table.by_way_of(way.endpoint());
             let before = table.count().await;
             let first = 100 * u64::try_from(lost).unwrap();
@@ -441,7 +442,7 @@ mod tests {
             cancelled(["None", "TransactionConflict", "None"]),
             cancelled(["ThrottlingError", "None", "ProvisionedThroughputExceeded"]),
         ];
-        let way = GoBetween::start(&table.endpoint, answers).await;
+        let way = GoBetween::start(&table.endpoint, answers).await.unwrap();
         let done = table.by_way_of(way.endpoint());
         done.count(messages(0..2), in_time()).await.unwrap();
         assert_eq!((way.requests(), table.count().await), (4, 2));
@@ -451,7 +452,9 @@ mod tests {
     async fn a_conflict_that_lasts_is_unavailable() {
         let table = EmulatedTable::new().await;
         let conflict = cancelled(["None", "None", "TransactionConflict"]);
-        let way = GoBetween::start(&table.endpoint, vec![conflict; 1000]).await;
+        let way = GoBetween::start(&table.endpoint, vec![conflict; 1000])
+            .await
+            .unwrap();
         let done = table.by_way_of(way.endpoint());
         let until = Instant::now() + Duration::from_secs(3);
         let error = done.count(messages(0..2), until).await.unwrap_err();
@@ -464,7 +467,9 @@ mod tests {
     async fn what_does_not_heal_is_not_tried_again() {
         let table = EmulatedTable::new().await;
         let refused = cancelled(["None", "ValidationError", "TransactionConflict"]);
-        let way = GoBetween::start(&table.endpoint, vec![refused]).await;
+        let way = GoBetween::start(&table.endpoint, vec![refused])
+            .await
+            .unwrap();
         let done = table.by_way_of(way.endpoint());
         let error = done.count(messages(0..2), in_time()).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");

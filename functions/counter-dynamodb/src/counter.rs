@@ -30,7 +30,7 @@ pub(crate) enum Error {
     /// Heals by itself.
     #[error("DynamoDB is unavailable")]
     Unavailable(#[source] Option<Box<SdkError<UpdateItemError>>>),
-    /// Needs mending.
+    /// Does not heal by itself.
     #[error("DynamoDB refused the update")]
     Refused(#[source] Box<SdkError<UpdateItemError>>),
     /// The answer was not what an update of a number returns.
@@ -51,7 +51,7 @@ impl Counter {
             .get_item()
             .table_name(&self.table)
             .key("id", AttributeValue::N("0".into()));
-        connection::open(|connection| get.customize().interceptor(connection).send()).await;
+        let _ = connection::open(get.send()).await;
     }
 
     /// Counts a hit, and returns the count after it.
@@ -93,7 +93,7 @@ pub(crate) mod fixture {
 
     pub(crate) struct EmulatedTable {
         pub(crate) counter: Counter,
-        endpoint: String,
+        pub(crate) endpoint: String,
     }
 
     impl EmulatedTable {
