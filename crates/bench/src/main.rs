@@ -18,6 +18,7 @@ use std::{path::PathBuf, process::ExitCode, time::SystemTime};
 use anyhow::Context as _;
 use latency::{
     export::Exports,
+    machine::{self, Machine},
     output,
     results::{Results, Table},
 };
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
 /// Whether every bar was met.
 async fn run() -> anyhow::Result<bool> {
     let measured_at = SystemTime::now();
+    let before = Machine::now();
     let mut served = Served::start().await?;
     let measured = measure(&mut served).await;
     // Nothing is left running, however the measuring went.
@@ -52,7 +54,7 @@ async fn run() -> anyhow::Result<bool> {
         measured_at,
         table: Table::new(measured.iter().map(Measured::row).collect()),
         notes: vec!["Ratios: the median of the turns; the range is that of the middle half of them. MB: 2^20 bytes.".to_owned()],
-        warnings: Vec::new(),
+        warnings: machine::warning(before).into_iter().collect(),
         failures: 0,
     };
     output::show(&results)?;

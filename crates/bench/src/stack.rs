@@ -160,11 +160,18 @@ pub(crate) async fn in_turns(
 
 async fn turn(connection: &mut Connection, requests: u64) -> Result<Latencies, Failure> {
     for _ in 0..WARM_UP {
-        connection.request().await?;
+        connection
+            .request()
+            .await
+            .map_err(|failed| failed.failure)?;
     }
     let mut latencies = Latencies::new();
     for _ in 0..requests {
-        latencies.record(connection.request().await?);
+        let latency = connection
+            .request()
+            .await
+            .map_err(|failed| failed.failure)?;
+        latencies.record(latency);
     }
     Ok(latencies)
 }

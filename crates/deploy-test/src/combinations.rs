@@ -1,5 +1,5 @@
-//! The deployments that differ by more than a name or a number: one for each way in which the template's conditions can
-//! turn out.
+//! The deployments that differ by more than a name or a number: few, in which each of the template's conditions is true once
+//! and false once, and two conditions that touch each other are so in every way there is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,19 +31,86 @@ impl Combination {
         })
     }
 
-    /// One combination for each truth assignment that some values of the parameters lead to; that of the defaults first.
+    /// The defaults first, then whichever shows most that is not yet shown.
     pub(crate) fn all(template: &Path) -> anyhow::Result<Vec<Self>> {
-        let mut combinations: Vec<Self> = Vec::new();
-        for parameters in product(&candidates(&local_stack::to_json(template)?)) {
+        let json = local_stack::to_json(template)?;
+        let touching = touching(&json);
+        let mut possible: Vec<Self> = Vec::new();
+        for parameters in product(&candidates(&json)) {
             let combination = Self::with(template, parameters)?;
-            if combinations
+            if possible
                 .iter()
                 .all(|known| known.conditions != combination.conditions)
             {
-                combinations.push(combination);
+                possible.push(combination);
             }
         }
-        Ok(combinations)
+        let mut missing: BTreeSet<Shown> = possible
+            .iter()
+            .flat_map(|combination| combination.shows(&touching))
+            .collect();
+        let mut chosen: Vec<Self> = Vec::new();
+        while !possible.is_empty() && (chosen.is_empty() || !missing.is_empty()) {
+            let new =
+                |combination: &Self| combination.shows(&touching).intersection(&missing).count();
+            // The first of those that show most: the defaults, to begin with.
+            let best = match chosen.is_empty() {
+                true => 0,
+                false => (0..possible.len())
+                    .rev()
+                    .max_by_key(|&at| new(&possible[at]))
+                    .unwrap_or(0),
+            };
+            let best = possible.remove(best);
+            for shown in best.shows(&touching) {
+                missing.remove(&shown);
+            }
+            chosen.push(best);
+        }
+        Ok(chosen)
+    }
+
+    /// What a deployment of it shows: each condition, and each pair that touches.
+    fn shows(&self, touching: &BTreeSet<[String; 2]>) -> BTreeSet<Shown> {
+        let one = |name: &String| (name.clone(), self.conditions[name]);
+        let single = self.conditions.keys().map(|name| vec![one(name)]);
+        let pairs = touching.iter().map(|pair| pair.iter().map(one).collect());
+        single.chain(pairs).collect()
+    }
+}
+
+/// Conditions and what they are.
+type Shown = Vec<(String, bool)>;
+
+/// The pairs of conditions that one resource or output depends on.
+fn touching(template: &Value) -> BTreeSet<[String; 2]> {
+    let empty = serde_json::Map::new();
+    let known = template["Conditions"].as_object().unwrap_or(&empty);
+    let mut pairs = BTreeSet::new();
+    for section in ["Resources", "Outputs"] {
+        for part in template[section].as_object().unwrap_or(&empty).values() {
+            let mut names = BTreeSet::new();
+            conditions_in(part, &mut names);
+            names.retain(|name| known.contains_key(*name));
+            for one in &names {
+                let others = names.iter().filter(|other| *other > one);
+                pairs.extend(others.map(|other| [(*one).to_owned(), (*other).to_owned()]));
+            }
+        }
+    }
+    pairs
+}
+
+/// The conditions that `Condition` and `Fn::If` name anywhere in `value`.
+fn conditions_in<'a>(value: &'a Value, names: &mut BTreeSet<&'a str>) {
+    names.extend(value.get("Condition").and_then(Value::as_str));
+    names.extend(
+        value
+            .get("Fn::If")
+            .and_then(|branches| branches[0].as_str()),
+    );
+    for inner in children(value) {
+        conditions_in(inner, names);
     }
 }
 
@@ -196,9 +263,7 @@ mod tests {
         combinations.iter().map(ToString::to_string).collect()
     }
 
-    #[test]
-    fn each_way_in_which_the_conditions_can_turn_out_is_there_once() {
-        let template = "
+    const TWO: &str = "
 Parameters:
   Tracing: {Type: String, Default: 'off', AllowedValues: [active, 'off', passive]}
   Vpc: {Type: String, Default: ''}
@@ -206,15 +271,32 @@ Parameters:
 Conditions:
   Traced: !Equals [!Ref Tracing, active]
   InVpc: !Not [!Equals ['', !Ref Vpc]]
-  Both: !And [!Condition Traced, !Condition InVpc]
 ";
+
+    #[test]
+    fn conditions_that_do_not_touch_are_true_once_and_false_once() {
+        let template =
+            format!("{TWO}Resources: {{A: {{Condition: Traced}}, B: {{Condition: InVpc}}}}");
         assert_eq!(
-            combinations(template),
+            combinations(&template),
             [
-                "Tracing=off Vpc= (Both: false, InVpc: false, Traced: false)",
-                "Tracing=off Vpc=sample (Both: false, InVpc: true, Traced: false)",
-                "Tracing=active Vpc= (Both: false, InVpc: false, Traced: true)",
-                "Tracing=active Vpc=sample (Both: true, InVpc: true, Traced: true)",
+                "Tracing=off Vpc= (InVpc: false, Traced: false)",
+                "Tracing=active Vpc=sample (InVpc: true, Traced: true)",
+            ]
+        );
+    }
+
+    #[test]
+    fn conditions_of_one_resource_meet_in_every_way() {
+        let template =
+            format!("{TWO}Resources: {{A: {{Condition: Traced, Properties: !If [InVpc, 1, 2]}}}}");
+        assert_eq!(
+            combinations(&template),
+            [
+                "Tracing=off Vpc= (InVpc: false, Traced: false)",
+                "Tracing=active Vpc=sample (InVpc: true, Traced: true)",
+                "Tracing=off Vpc=sample (InVpc: true, Traced: false)",
+                "Tracing=active Vpc= (InVpc: false, Traced: true)",
             ]
         );
     }

@@ -1,5 +1,7 @@
-//! The deploy test: the repository's template through the real `sam deploy` into the emulator, in each combination of its
-//! conditions, and everything that was deployed tried. What the emulator lacks, and so can't show, is in `gaps`.
+//! The deploy test: the repository's template through the real `sam deploy` into the emulator, with its conditions true and
+//! false, and everything that was deployed tried. What the emulator lacks, and so does not show, is in `gaps`.
+//!
+//! A deployment mostly waits, so several go on side by side, each with an emulator of its own.
 
 mod account;
 mod checks;
@@ -7,12 +9,14 @@ mod combinations;
 mod deployed;
 mod fixtures;
 mod gaps;
+mod log;
 mod packages;
 mod project;
 mod sam;
 
 use std::{collections::BTreeMap, path::Path};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use local_lambda::HostSettings;
 use local_stack::{DatabaseSettings, Settings, Stack};
 
@@ -24,6 +28,7 @@ use crate::{
     },
     combinations::Combination,
     deployed::Deployed,
+    log::say,
     project::{PACKAGES, Project},
     sam::Sam,
 };
@@ -31,33 +36,72 @@ use crate::{
 /// Where `make functions-arm64` builds.
 const PACKAGES_FOR_ARM64: &str = "target/lambda-arm64";
 
-/// Says what was done, so that a reader of the log sees what was covered.
-macro_rules! say {
-    ($($text:tt)*) => { println!("   {}", format_args!($($text)*)) };
-}
-pub(crate) use say;
+/// How many deployments go on at once.
+const SIDE_BY_SIDE: usize = 3;
 
 /// Runs the whole test for the repository at `root`. The first thing that is wrong ends it.
 pub async fn run(root: &Path) -> anyhow::Result<()> {
     let root = &root.canonicalize()?;
-    println!("== what the emulator lacks, and what is done instead");
     let account = Account::open(root).await?;
-    gaps::still_there(&account).await?;
+    log::gathered(
+        "what the emulator lacks, and what is done instead",
+        gaps::still_there(&account),
+    )
+    .await?;
     account.close().await?;
 
     let template = root.join("template.yaml");
-    for combination in Combination::all(&template)? {
-        println!("== sam deploy with {combination}");
-        everything(root, &combination).await?;
-    }
     let parameters = BTreeMap::from([("Architecture".to_owned(), "arm64".to_owned())]);
-    let combination = Combination::with(&template, parameters)?;
-    println!("== sam deploy with {combination}");
-    for_arm64(root, &combination).await
+    let arm64 = Deployment {
+        combination: Combination::with(&template, parameters)?,
+        tries: Tries::Description,
+    };
+    let combinations = Combination::all(&template)?.into_iter().enumerate();
+    let deployments = combinations.map(|(at, combination)| Deployment {
+        combination,
+        tries: match at {
+            0 => Tries::Updates,
+            _ => Tries::Functions,
+        },
+    });
+    stream::iter(deployments.chain([arm64]))
+        .map(|deployment| async move {
+            let name = format!("sam deploy with {}", deployment.combination);
+            log::gathered(&name, deployment.run(root)).await
+        })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .try_collect()
+        .await
+}
+
+/// The template deployed with some parameters.
+struct Deployment {
+    combination: Combination,
+    tries: Tries,
+}
+
+/// What of a deployment is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    /// What was made, every function, and the deletion.
+    Functions,
+    /// The same, and updates.
+    Updates,
+    /// What was made: the emulator can't run programs for arm64.
+    Description,
+}
+
+impl Deployment {
+    async fn run(&self, root: &Path) -> anyhow::Result<()> {
+        match self.tries {
+            Tries::Description => for_arm64(root, &self.combination).await,
+            tries => everything(root, &self.combination, tries == Tries::Updates).await,
+        }
+    }
 }
 
 /// Deploys, tries everything, and deletes.
-async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()> {
+async fn everything(root: &Path, combination: &Combination, updates: bool) -> anyhow::Result<()> {
     let understood = understood(root, combination).await?;
     let functions = &understood.functions;
     let project = Project::copy(root, &root.join(PACKAGES), &combination.conditions)?;
@@ -83,11 +127,13 @@ async fn everything(root: &Path, combination: &Combination) -> anyhow::Result<()
     routes::check(&account, &deployed, functions, root).await?;
     event_sources::check(&account, &deployed, functions, root).await?;
 
-    lifecycle::second_deployment(&account, &sam, &project, combination).await?;
-    if let Some(function) = functions.first() {
-        lifecycle::changed_function(&account, &sam, &project, combination, function).await?;
+    if updates {
+        lifecycle::second_deployment(&account, &sam, &project, combination).await?;
+        if let Some(function) = functions.first() {
+            lifecycle::changed_function(&account, &sam, &project, combination, function).await?;
+        }
+        invocations::check(&account, &deployed, functions, root).await?;
     }
-    invocations::check(&account, &deployed, functions, root).await?;
     roles::are_needed(&account, &deployed, functions, root).await?;
     gaps::full_bucket::empty(&account, &deployed).await?;
     lifecycle::deletion(&account, &sam, &project, &deployed, &before).await?;

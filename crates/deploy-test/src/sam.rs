@@ -59,6 +59,8 @@ impl Sam {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", project)
+            // What it leaves behind goes with the copy.
+            .env("TMPDIR", project)
             .env("SAM_CLI_TELEMETRY", "0")
             // Seconds between two looks at the stack. The emulator makes it in one.
             .env("SAM_CLI_POLL_DELAY", "0.2")

@@ -71,6 +71,12 @@ pub struct Up {
     /// Stop environments between invocations, as Lambda does
     #[arg(long)]
     pub freeze: bool,
+    /// Show no logs of functions
+    #[arg(long)]
+    pub quiet: bool,
+    /// Write the functions' logs to DIRECTORY, a file each, instead of showing them
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "quiet")]
+    pub logs: Option<PathBuf>,
     /// Write the functions' variables to FILE, for `cargo lambda watch --env-file FILE`
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,

@@ -42,6 +42,13 @@ pub enum Warning {
         /// Out of so many requests.
         requests: u64,
     },
+    /// What the answers to requests that failed said.
+    Failed {
+        /// The answer's own words.
+        detail: String,
+        /// How many said so.
+        count: u64,
+    },
     /// Cold starts among invocations that were meant to be warm.
     ColdStarts {
         /// How many.
@@ -75,6 +82,9 @@ impl fmt::Display for Warning {
                 "connections were opened again {reconnects} times in {requests} requests: the time to open them is in \
                  requests/s but in no latency"
             ),
+            Self::Failed { detail, count } => {
+                write!(out, "{count} failures, of which the answer said: {detail}")
+            }
             Self::ColdStarts { cold, invocations } => write!(
                 out,
                 "{cold} of {invocations} invocations meant to be warm were cold starts"
@@ -101,6 +111,11 @@ pub fn of(measurement: &Measurement) -> Vec<Warning> {
             });
         }
     }
+    let details = measurement.details.iter();
+    warnings.extend(details.map(|(detail, &count)| Warning::Failed {
+        detail: detail.clone(),
+        count,
+    }));
     let share = measurement.client_busy();
     if share >= BUSY {
         warnings.push(Warning::ClientBusy { share });

@@ -6,26 +6,43 @@ use std::{
 };
 
 use http_body_util::BodyExt as _;
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{
+    client::conn::http1::{self, SendRequest},
+    header::CONTENT_TYPE,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 
-use crate::{Failure, Target, target::Body};
+use crate::{FailedRequest, Failure, Target, target::Body};
+
+/// The longest problem that is read, and the longest of its details that is kept: more explains no more.
+const LONGEST_PROBLEM: usize = 4096;
+const LONGEST_DETAIL: usize = 120;
 
 /// A connection that is kept open between requests, and opened again when it was closed.
 pub struct Connection {
     target: Arc<Target>,
     sender: Option<SendRequest<Body>>,
+    /// Whether a request was answered on the open connection.
+    kept: bool,
     opened: u64,
 }
 
 enum Unanswered {
     /// The server had closed the connection before the request left.
     NotSent,
+    /// No byte of an answer came.
+    Nothing(Failure),
     Failed(Failure),
+}
+
+/// What came back: a status, and the detail of a problem.
+struct Answer {
+    status: u16,
+    detail: Option<String>,
 }
 
 impl Connection {
@@ -35,6 +52,7 @@ impl Connection {
         Self {
             target,
             sender: None,
+            kept: false,
             opened: 0,
         }
     }
@@ -58,10 +76,13 @@ impl Connection {
     /// Returns the time in between. Opening the connection is not part of it: it happens before the first request, and
     /// again only when the server closed the connection; [`Connection::reconnects`] counts that.
     ///
+    /// A server may close a kept connection while a request is on its way. A GET request is then sent again on a new
+    /// connection, as clients do with what is idempotent (RFC 9110, 9.2.2).
+    ///
     /// # Errors
     /// A status other than 2xx, or no complete answer.
-    pub async fn request(&mut self) -> Result<Duration, Failure> {
-        // A server may close an idle connection at any time; one that does so twice in a row never answers.
+    pub async fn request(&mut self) -> Result<Duration, FailedRequest> {
+        // A server that closes twice in a row never answers.
         for _ in 0..2 {
             let timeout = self.target.timeout;
             let request = self.target.request();
@@ -72,19 +93,33 @@ impl Connection {
             let latency = started.elapsed();
 
             let failure = match answer {
-                Ok(Ok(200..=299)) => return Ok(latency),
-                Ok(Ok(status)) => return Err(Failure::Status(status)),
+                Ok(Ok(answer)) => {
+                    self.kept = true;
+                    return match answer.status {
+                        200..=299 => Ok(latency),
+                        status => Err(FailedRequest {
+                            failure: Failure::Status(status),
+                            detail: answer.detail,
+                        }),
+                    };
+                }
                 Ok(Err(Unanswered::NotSent)) => {
                     self.sender = None;
                     continue;
                 }
-                Ok(Err(Unanswered::Failed(failure))) => failure,
+                Ok(Err(Unanswered::Nothing(Failure::Closed | Failure::Reset)))
+                    if self.kept && self.target.is_idempotent() =>
+                {
+                    self.sender = None;
+                    continue;
+                }
+                Ok(Err(Unanswered::Nothing(failure) | Unanswered::Failed(failure))) => failure,
                 Err(_) => Failure::TimedOut,
             };
             self.sender = None;
-            return Err(failure);
+            return Err(failure.into());
         }
-        Err(Failure::Closed)
+        Err(Failure::Closed.into())
     }
 
     async fn ready(&mut self) -> Result<&mut SendRequest<Body>, Failure> {
@@ -99,6 +134,7 @@ impl Connection {
                     .await
                     .unwrap_or(Err(Failure::TimedOut))?;
                 self.opened += 1;
+                self.kept = false;
                 sender
             }
         };
@@ -142,22 +178,40 @@ where
     Ok(sender)
 }
 
-/// Returns the status once the whole answer has arrived.
+/// Returns the answer once all of it has arrived.
 async fn exchange(
     sender: &mut SendRequest<Body>,
     request: hyper::Request<Body>,
-) -> Result<u16, Unanswered> {
+) -> Result<Answer, Unanswered> {
     let response = sender
         .try_send_request(request)
         .await
         .map_err(|mut error| match error.take_message() {
             Some(_) => Unanswered::NotSent,
-            None => Unanswered::Failed(Failure::of_request(&error.into_error())),
+            None => Unanswered::Nothing(Failure::of_request(&error.into_error())),
         })?;
     let status = response.status().as_u16();
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    let mut problem = Vec::new();
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
-        frame.map_err(|error| Unanswered::Failed(Failure::of_request(&error)))?;
+        let frame = frame.map_err(|error| Unanswered::Failed(Failure::of_request(&error)))?;
+        if let Some(data) = frame.data_ref().filter(|_| is_problem) {
+            let room = LONGEST_PROBLEM - problem.len();
+            problem.extend_from_slice(&data[..data.len().min(room)]);
+        }
     }
-    Ok(status)
+    Ok(Answer {
+        status,
+        detail: detail(&problem),
+    })
+}
+
+fn detail(problem: &[u8]) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_slice(problem).ok()?;
+    let detail = problem["detail"].as_str()?;
+    Some(detail.chars().take(LONGEST_DETAIL).collect())
 }

@@ -98,6 +98,24 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A request that failed, and what the answer said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRequest {
+    /// Why it failed.
+    pub failure: Failure,
+    /// The `detail` of an answer that is a problem (RFC 9457).
+    pub detail: Option<String>,
+}
+
+impl From<Failure> for FailedRequest {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            detail: None,
+        }
+    }
+}
+
 /// The failures of a measurement, each in the second after the start in which it happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures(BTreeMap<(u64, Failure), u64>);

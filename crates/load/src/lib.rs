@@ -22,7 +22,7 @@ mod wire;
 
 pub use closed_loop::{Work, closed_loop};
 pub use connection::Connection;
-pub use failure::{Failure, Failures};
+pub use failure::{FailedRequest, Failure, Failures};
 pub use latencies::{Latencies, PERCENTILES};
 pub use measurement::{Measurement, best};
 pub use sequential::Sequential;

@@ -1,11 +1,17 @@
 //! What a run of requests left behind.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Failures, Latencies, wire::nanoseconds};
+use crate::{FailedRequest, Failures, Latencies, wire::nanoseconds};
+
+/// A server may say something else each time.
+const MOST_DETAILS: usize = 8;
 
 /// What was measured: latencies of what succeeded, failures of what did not.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -14,6 +20,9 @@ pub struct Measurement {
     pub latencies: Latencies,
     /// The requests that failed.
     pub failures: Failures,
+    /// What answers said of failures, and how often: eight different details at most.
+    #[serde(default)]
+    pub details: BTreeMap<String, u64>,
     /// Connections that had to be opened again, because the server closed them between two requests or because a
     /// request on them failed.
     pub reconnects: u64,
@@ -27,16 +36,32 @@ pub struct Measurement {
 
 impl Measurement {
     /// Adds one request's outcome, `since_start` after the start.
-    pub fn record(&mut self, since_start: Duration, outcome: Result<Duration, Failure>) {
+    pub fn record(&mut self, since_start: Duration, outcome: Result<Duration, FailedRequest>) {
         match outcome {
             Ok(latency) => self.latencies.record(latency),
-            Err(failure) => self.failures.record(since_start.as_secs(), failure),
+            Err(FailedRequest { failure, detail }) => {
+                self.failures.record(since_start.as_secs(), failure);
+                if let Some(detail) = detail {
+                    self.add_detail(&detail, 1);
+                }
+            }
+        }
+    }
+
+    fn add_detail(&mut self, detail: &str, count: u64) {
+        if let Some(known) = self.details.get_mut(detail) {
+            *known += count;
+        } else if self.details.len() < MOST_DETAILS {
+            self.details.insert(detail.to_owned(), count);
         }
     }
 
     /// Adds a further round of the same load.
     pub fn merge(&mut self, later: &Self) {
         self.failures.merge(&later.failures, self.elapsed.as_secs());
+        for (detail, &count) in &later.details {
+            self.add_detail(detail, count);
+        }
         self.latencies.merge(&later.latencies);
         self.reconnects += later.reconnects;
         self.elapsed += later.elapsed;
@@ -128,6 +153,7 @@ fn thread_processor_time() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Failure;
 
     #[test]
     fn a_failure_is_counted_and_is_not_a_latency() {
@@ -136,7 +162,7 @@ mod tests {
             ..Measurement::default()
         };
         measurement.record(Duration::ZERO, Ok(Duration::from_millis(1)));
-        measurement.record(Duration::from_millis(1_500), Err(Failure::TimedOut));
+        measurement.record(Duration::from_millis(1_500), Err(Failure::TimedOut.into()));
         assert_eq!(measurement.requests(), 2);
         assert_eq!(measurement.latencies.count(), 1);
         assert_eq!(measurement.latencies.max(), Some(Duration::from_millis(1)));

@@ -115,6 +115,11 @@ impl Target {
         self
     }
 
+    /// Whether a request may be sent again when nobody knows what became of it.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.request.method() == Method::GET
+    }
+
     /// The next request to send.
     pub(crate) fn request(&self) -> Request<Body> {
         let mut request = self.request.clone();

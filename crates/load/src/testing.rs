@@ -15,7 +15,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -37,6 +43,10 @@ pub enum Behaviour {
     UnavailableEvery(u64),
     /// Answers 200 and then closes the connection without saying so.
     CloseAfterAnswer,
+    /// Answers the first request of a connection, and closes the connection when the second has come.
+    CloseAtSecond,
+    /// Answers 503 with this detail in a problem.
+    Problem(&'static str),
     /// Resets the connection when the request has come.
     Reset,
     /// Closes the connection when the request has come.
@@ -117,7 +127,10 @@ impl Server {
 
 async fn serve(stream: TcpStream, behaviour: Behaviour, requests: Arc<AtomicU64>) {
     match behaviour {
-        Behaviour::Answer(_) | Behaviour::Status(_) | Behaviour::UnavailableEvery(_) => {
+        Behaviour::Answer(_)
+        | Behaviour::Status(_)
+        | Behaviour::UnavailableEvery(_)
+        | Behaviour::Problem(_) => {
             let service = service_fn(|_: Request<Incoming>| {
                 let number = requests.fetch_add(1, Ordering::SeqCst) + 1;
                 async move {
@@ -128,10 +141,17 @@ async fn serve(stream: TcpStream, behaviour: Behaviour, requests: Arc<AtomicU64>
                         }
                         Behaviour::UnavailableEvery(n) if number.is_multiple_of(n) => 503,
                         Behaviour::Status(status) => status,
+                        Behaviour::Problem(_) => 503,
                         _ => 200,
                     };
                     let mut response = Response::new(Full::new(Bytes::from("42")));
                     *response.status_mut() = status.try_into().unwrap();
+                    if let Behaviour::Problem(detail) = behaviour {
+                        let problem = format!(r#"{{"status": 503, "detail": "{detail}"}}"#);
+                        *response.body_mut() = Full::new(Bytes::from(problem));
+                        let kind = HeaderValue::from_static("application/problem+json");
+                        response.headers_mut().insert(CONTENT_TYPE, kind);
+                    }
                     Ok::<_, Infallible>(response)
                 }
             });
@@ -159,6 +179,15 @@ async fn misbehave(mut stream: TcpStream, behaviour: Behaviour, requests: &Atomi
                 .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42")
                 .await
                 .unwrap();
+        }
+        Behaviour::CloseAtSecond => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42")
+                .await
+                .unwrap();
+            if stream.read(&mut request).await.unwrap_or(0) > 0 {
+                requests.fetch_add(1, Ordering::SeqCst);
+            }
         }
         Behaviour::HalfAnswer => {
             stream

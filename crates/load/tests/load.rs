@@ -69,6 +69,46 @@ async fn a_sequence_uses_one_connection() {
 }
 
 #[tokio::test]
+async fn a_request_that_met_a_closing_connection_is_sent_again_and_no_failure() {
+    let server = Server::start(Behaviour::CloseAtSecond).await;
+    let target = target(&server.url(), LONG).await;
+    let measured = Sequential::new(target).run(10, &|| {}).await;
+    assert_eq!(measured.failures.by_cause(), BTreeMap::new());
+    assert_eq!(measured.latencies.count(), 10);
+    // Each connection answers one request; the next one meets its end.
+    assert_eq!(measured.reconnects, 9);
+    assert_eq!(server.requests(), 19);
+}
+
+#[tokio::test]
+async fn a_post_that_met_a_closing_connection_is_not_sent_again() {
+    let server = Server::start(Behaviour::CloseAtSecond).await;
+    let target = Target::resolve(&server.url().parse().unwrap(), LONG)
+        .await
+        .unwrap();
+    let target = Arc::new(target.posting("text/plain", Default::default));
+    let measured = Sequential::new(target).run(10, &|| {}).await;
+    assert_eq!(measured.latencies.count(), 5);
+    assert_eq!(
+        measured.failures.by_cause(),
+        BTreeMap::from([(Failure::Closed, 5)])
+    );
+    assert_eq!(server.requests(), 10);
+}
+
+#[tokio::test]
+async fn what_a_problem_says_is_kept() {
+    let server = Server::start(Behaviour::Problem("no connection is free")).await;
+    let target = target(&server.url(), LONG).await;
+    let measured = Sequential::new(target).run(3, &|| {}).await;
+    assert_eq!(measured.failures.count(), 3);
+    assert_eq!(
+        measured.details,
+        BTreeMap::from([("no connection is free".to_owned(), 3)])
+    );
+}
+
+#[tokio::test]
 async fn a_connection_closed_between_requests_is_opened_again_and_no_failure() {
     let server = Server::start(Behaviour::CloseAfterAnswer).await;
     let target = target(&server.url(), LONG).await;

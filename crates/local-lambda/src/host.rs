@@ -305,6 +305,7 @@ impl Shared {
         let request_id = uuid::Uuid::new_v4().to_string();
         let timeout = hosted.function.timeout;
         let mut init_duration = None;
+        let mut started = false;
         loop {
             let environment = match hosted.environments.take_idle() {
                 Some(environment) => environment,
@@ -316,6 +317,10 @@ impl Shared {
                     Err(init_failed) => return Ok(init_failed),
                 },
             };
+            if !std::mem::replace(&mut started, true) {
+                let line = format_args!("START RequestId: {request_id} Version: $LATEST");
+                hosted.log.line(line);
+            }
             let Some(outcome) =
                 environment.assign(event(&hosted.function, &request_id, payload.clone()))
             else {
@@ -386,9 +391,8 @@ impl Shared {
         let started = launch(&self.guardian, function, &hosted.log, self.settings.freeze).await;
         let (environment, init) = started.map_err(|error| {
             let message = format!("{} can't be started: {error}", function.program.display());
-            hosted
-                .log
-                .line(&format!("RequestId: {request_id} Error: {message}"));
+            let line = format!("RequestId: {request_id} Error: {message}");
+            hosted.log.line(line);
             InvokeError::Service(message)
         })?;
         hosted.environments.started(environment.clone());
@@ -423,7 +427,10 @@ impl Shared {
             init_duration: finished.init_duration,
             status: finished.status,
         };
-        hosted.log.line(&report.to_string());
+        hosted
+            .log
+            .line(format_args!("END RequestId: {}", report.request_id));
+        hosted.log.line(&report);
         if let Some(on_report) = &self.settings.on_report {
             on_report(&report);
         }

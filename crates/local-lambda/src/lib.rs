@@ -37,6 +37,6 @@ pub use front_door::{
 pub use function::Function;
 pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};
-pub use logs::Logs;
+pub use logs::{Logs, OnLine};
 pub use report::{Report, Status};
 pub use sqs::sqs_client;

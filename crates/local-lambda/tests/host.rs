@@ -421,11 +421,41 @@ async fn the_log_has_the_functions_output_and_the_report_line() {
         std::fs::read_to_string(&log).unwrap().contains(&report)
     })
     .await;
-    assert!(
-        std::fs::read_to_string(&log)
+    let text = std::fs::read_to_string(&log).unwrap();
+    let words: Vec<_> = text
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(words, ["START", "hello", "END", "REPORT"], "{text}");
+}
+
+#[tokio::test]
+async fn each_line_of_a_log_comes_with_its_functions_name() {
+    let lines: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
+    let sink = lines.clone();
+    let logs = Logs::Lines(Arc::new(move |function, line| {
+        sink.lock()
             .unwrap()
-            .starts_with("hello from inside\n")
+            .push((function.to_owned(), line.to_owned()));
+    }));
+    let (host, _) = host(
+        function("f"),
+        HostSettings {
+            logs,
+            ..HostSettings::default()
+        },
     );
+    let event = json!({ "print": "hello\nfrom inside" });
+    let invocation = invoke(&host, event).await.unwrap();
+    until("the log is whole", || lines.lock().unwrap().len() == 5).await;
+    let lines = lines.lock().unwrap();
+    assert!(lines.iter().all(|(function, _)| function == "f"));
+    let id = &invocation.request_id;
+    let whole: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(whole[0], format!("START RequestId: {id} Version: $LATEST"));
+    assert_eq!(whole[1..3], ["hello", "from inside"]);
+    assert_eq!(whole[3], format!("END RequestId: {id}"));
+    assert!(whole[4].starts_with(&format!("REPORT RequestId: {id}\t")));
 }
 
 #[tokio::test]

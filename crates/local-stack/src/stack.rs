@@ -155,16 +155,6 @@ impl Stack {
         &self.mappings
     }
 
-    /// The variables of all functions together, for running one outside the stack against the same emulator. Where two
-    /// functions give a variable different values, the later function's is there.
-    pub fn variables(&self) -> BTreeMap<&str, &str> {
-        self.functions
-            .iter()
-            .flat_map(|function| &function.environment)
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect()
-    }
-
     /// The variables of the function of this local name, with those that lead to the emulator.
     pub fn environment(&self, function: &str) -> Option<&BTreeMap<String, String>> {
         let mut functions = self.functions.iter();

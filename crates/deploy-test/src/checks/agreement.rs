@@ -11,7 +11,7 @@ use crate::{
     account::{APIS, Account},
     deployed::{self, Deployed, DeployedFunction, Resource, Target, entries},
     gaps::{database_proxy, database_server},
-    say,
+    log::say,
 };
 
 /// What a local run understood.

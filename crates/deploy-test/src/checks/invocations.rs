@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 use local_stack::ServedFunction;
 
-use crate::{account::Account, deployed::Deployed, fixtures, say};
+use crate::{account::Account, deployed::Deployed, fixtures, log::say};
 
 pub(crate) async fn check(
     account: &Account,

@@ -9,9 +9,9 @@ use crate::{
     account::{Account, CLOUDFORMATION, Inventory, texts},
     combinations::Combination,
     deployed::{Deployed, STACK},
+    log::say,
     project::Project,
     sam::Sam,
-    say,
 };
 
 /// What `sam deploy` makes for an account's packages and keeps: a stack and its bucket.

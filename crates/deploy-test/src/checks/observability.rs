@@ -7,7 +7,7 @@ use crate::{
     account::{APIS, Account, CLOUDWATCH, LOGS, texts},
     deployed::{Deployed, STACK},
     gaps::route_settings,
-    say,
+    log::say,
 };
 
 pub(crate) async fn check(account: &Account, deployed: &Deployed) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     deployed::{Deployed, entries},
-    say,
+    log::say,
 };
 
 /// Parts of the names that secrets bear.

@@ -11,7 +11,7 @@ use crate::{
     account::{Account, FUNCTIONS, RDS, texts},
     checks::roles::{CONNECT, Policies, role_of},
     deployed::{Deployed, DeployedFunction},
-    say,
+    log::say,
 };
 
 pub(super) const GAP: Gap = Gap {

@@ -11,7 +11,7 @@ pub(crate) mod service_integrations;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::{account::Account, say};
+use crate::{account::Account, log::say};
 
 /// A gap, in words.
 struct Gap {

@@ -10,7 +10,7 @@ use crate::{
     account::{APIS, Account},
     checks::roles::Policies,
     deployed::{Deployed, DeployedRoute, Target},
-    say,
+    log::say,
 };
 
 pub(super) const GAP: Gap = Gap {

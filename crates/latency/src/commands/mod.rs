@@ -19,6 +19,7 @@ use crate::{
     cli::{Cli, Command, Common},
     export::Exports,
     interrupt::Interrupts,
+    machine::{self, Machine},
     output,
     results::Results,
 };
@@ -64,7 +65,9 @@ async fn measured(
     results: impl Future<Output = anyhow::Result<Results>>,
 ) -> anyhow::Result<Ending> {
     common.exports.check()?;
-    let results = results.await?;
+    let before = Machine::now();
+    let mut results = results.await?;
+    results.warnings.extend(machine::warning(before));
     output::show(&results)?;
     for exports in [&common.exports, always] {
         exports.write(&results)?;

@@ -1,26 +1,37 @@
 //! `latency up`: the stack until Ctrl-C.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Context as _;
-use local_lambda::{HostSettings, Logs};
+use local_lambda::{HostSettings, Logs, OnLine};
+use local_stack::Stack;
 
 use super::stack::with_stack;
-use crate::{Ending, cli::Up, interrupt::Interrupts, output};
+use crate::{Ending, cli::Up, env_file, interrupt::Interrupts, output};
 
 pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::Result<Ending> {
+    // The names are known when the stack is; nothing is logged before.
+    let lines: Arc<OnceLock<OnLine>> = Arc::default();
     let host = HostSettings {
         freeze: arguments.freeze,
-        logs: Logs::Stdout,
+        logs: logs(arguments, lines.clone()),
         ..HostSettings::default()
     };
     let port = arguments.port;
     let served = with_stack(&arguments.template, port, host, interrupts, async |stack| {
         if let Some(file) = &arguments.env_file {
-            fs::write(file, env_file(&stack.variables()))
+            let (text, warnings) = env_file::written(&variables(stack))?;
+            fs::write(file, text)
                 .with_context(|| format!("{} can't be written", file.display()))?;
+            output::warned(&warnings);
         }
-        output::served(&stack.url(), stack.functions())?;
+        let names: Vec<_> = stack.functions().iter().map(|it| it.name.clone()).collect();
+        output::served(stack)?;
+        lines.get_or_init(|| output::log_lines(&names));
         std::future::pending::<anyhow::Result<()>>().await
     });
     match served.await {
@@ -31,10 +42,20 @@ pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::
     }
 }
 
-/// `NAME=value` lines, as `cargo lambda watch --env-file` reads them.
-fn env_file(variables: &BTreeMap<&str, &str>) -> String {
-    variables
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"))
+fn logs(arguments: &Up, lines: Arc<OnceLock<OnLine>>) -> Logs {
+    match &arguments.logs {
+        Some(directory) => Logs::Directory(directory.clone()),
+        None if arguments.quiet => Logs::Discard,
+        None => Logs::Lines(Arc::new(move |function, line| {
+            lines.wait()(function, line);
+        })),
+    }
+}
+
+/// The variables of each function.
+fn variables(stack: &Stack) -> Vec<(&str, &BTreeMap<String, String>)> {
+    let functions = stack.functions().iter();
+    functions
+        .filter_map(|function| Some((&*function.name, stack.environment(&function.name)?)))
         .collect()
 }

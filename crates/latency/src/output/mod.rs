@@ -4,14 +4,16 @@ mod progress;
 mod table;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::Path,
+    sync::Arc,
 };
 
 pub use progress::Progress;
 pub use table::rendered;
 
-use local_stack::{ServedFunction, SkippedFunction};
+use local_lambda::{Integration, OnLine};
+use local_stack::{SkippedFunction, Stack};
 
 use crate::results::Results;
 
@@ -22,10 +24,15 @@ use crate::results::Results;
 pub fn show(results: &Results) -> io::Result<()> {
     let text = rendered(results, table::terminal_width());
     io::stdout().lock().write_all(text.as_bytes())?;
-    for warning in &results.warnings {
+    warned(&results.warnings);
+    Ok(())
+}
+
+/// Says what may be wrong, on the standard error output.
+pub fn warned(warnings: &[String]) {
+    for warning in warnings {
         eprintln!("warning: {warning}");
     }
-    Ok(())
 }
 
 /// Says where the results were written to.
@@ -45,27 +52,68 @@ pub fn skipped(functions: &[SkippedFunction]) {
     }
 }
 
-/// Says under which URLs functions are served.
+/// Says what is served where: every route of the HTTP API and every function URL.
 ///
 /// # Errors
 /// The standard output is closed.
-pub fn served(url: &str, functions: &[ServedFunction]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for function in functions {
-        writeln!(out, "{}", function.name)?;
-        for route in &function.routes {
-            let method = route.method.to_string();
-            writeln!(out, "  {method:<7} {url}{}", route.path)?;
-        }
-        if function.function_url {
-            writeln!(out, "  ANY     {url}/lambda-url/{}/", function.name)?;
-        }
-        writeln!(
-            out,
-            "  invoke  {url}/2015-03-31/functions/{}/invocations",
-            function.name
-        )?;
+pub fn served(stack: &Stack) -> io::Result<()> {
+    let url = stack.url();
+    let mut lines = Vec::new();
+    for route in stack.routes() {
+        let to = match &route.integration {
+            Integration::Function(name) => name.clone(),
+            Integration::SendMessage(send) => {
+                let queue = send.queue_url.rsplit('/').next().unwrap_or_default();
+                format!("queue {queue}")
+            }
+        };
+        let path = match route.path.as_str() {
+            "$default" => "/ and every other path",
+            path => path,
+        };
+        lines.push((route.method.to_string(), format!("{url}{path}"), to));
     }
-    writeln!(out, "Ctrl-C ends it.")?;
+    for function in stack.functions().iter().filter(|it| it.function_url) {
+        let name = &function.name;
+        let path = format!("{url}/lambda-url/{name}/");
+        lines.push((
+            "ANY".to_owned(),
+            path,
+            format!("{name}, by its function URL"),
+        ));
+    }
+    let width = lines.iter().map(|(_, url, _)| url.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let mut out = io::stdout().lock();
+    for (method, url, to) in lines {
+        writeln!(out, "{method:<7} {url:<width$}  {to}")?;
+    }
+    writeln!(
+        out,
+        "cargo lambda invoke NAME, and the Invoke API at {url}, call every function. Ctrl-C ends it."
+    )?;
     out.flush()
 }
+
+/// Writes lines of functions' logs to the standard output, each with its function's name before it, in colour on a terminal.
+#[must_use]
+pub fn log_lines(names: &[String]) -> OnLine {
+    let width = names.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let names = names.to_vec();
+    Arc::new(move |function, line| {
+        let mut out = io::stdout().lock();
+        // Whoever closes our output wants no more of it.
+        let _ = if coloured {
+            let at = names.iter().position(|name| name == function);
+            let colour = COLOURS[at.unwrap_or_default() % COLOURS.len()];
+            writeln!(out, "\x1b[{colour}m{function:<width$}\x1b[0m  {line}")
+        } else {
+            writeln!(out, "{function:<width$}  {line}")
+        };
+    })
+}
+
+/// The foreground colours of ECMA-48 ("Select Graphic Rendition") that are read well on black and on white.
+const COLOURS: [u8; 5] = [36, 35, 33, 32, 34];

@@ -45,7 +45,7 @@ async fn a_killed_host_leaves_no_process_of_a_function_behind() {
         .unwrap();
     let session = child.id().unwrap();
     let line = line_with(&mut child, "/parent").await;
-    let url = line.split_whitespace().last().unwrap();
+    let url = line.split_whitespace().nth(1).unwrap();
     let probe = in_its_session(&["probe", url, "-n", "2"]).spawn().unwrap();
     finished(probe).await.assert_code(0);
     assert!(processes_of(session).contains(&"sleep".to_owned()));

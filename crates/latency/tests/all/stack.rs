@@ -241,7 +241,7 @@ async fn a_template_that_is_not_there_is_told_in_one_line() {
 async fn up_serves_until_it_is_told_to_end() {
     let mut child = in_its_session(&["up", "--port", "0"]).spawn().unwrap();
     let line = line_with(&mut child, "/dynamodb/hits").await;
-    let url = line.split_whitespace().last().unwrap();
+    let url = line.split_whitespace().nth(1).unwrap();
     let probe = in_its_session(&["probe", url, "-n", "5"]).spawn().unwrap();
     let probe = finished(probe).await;
     probe.assert_code(0);
@@ -257,7 +257,7 @@ async fn a_killed_host_leaves_nothing_running_not_even_a_frozen_environment() {
         .unwrap();
     let session = child.id().unwrap();
     let line = line_with(&mut child, "/s3/hits").await;
-    let url = line.split_whitespace().last().unwrap();
+    let url = line.split_whitespace().nth(1).unwrap();
     let probe = in_its_session(&["probe", url, "-n", "2"]).spawn().unwrap();
     assert_eq!(finished(probe).await.code, Some(0));
     assert!(processes_of(session).len() > 2, "environment and emulator");
