@@ -1,12 +1,16 @@
-//! For the tests of functions: AWS clients of an emulator, recorded and damaged events, and the way of an event through
-//! `lambda_http` into the handler and back.
+//! For the tests of functions: recorded and damaged events, the way of an event through `lambda_http` into the handler and
+//! back, an emulator with the template's own resources, and a backend that never answers.
+
+pub mod emulator;
+mod go_between;
+mod silent;
 
 use std::{
     collections::BTreeMap,
     convert::Infallible,
     fs,
     future::poll_fn,
-    io,
+    io, iter,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     pin::pin,
@@ -22,30 +26,18 @@ use proptest::{
     collection::{btree_map, vec},
     prelude::*,
     sample::Index,
+    strategy::ValueTree,
+    test_runner::TestRunner,
 };
 use serde_json::Value;
 
-use crate::{
-    aws::{self, SdkConfig},
-    environment::MissingVariable,
+pub use self::{
+    go_between::{Answer, GoBetween},
+    silent::SilentBackend,
 };
 
 /// As in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The configuration of AWS clients from these variables and nothing else: an emulator's, in place of Lambda's.
-///
-/// # Errors
-///
-/// When one that [`aws::config`] requires is missing.
-pub fn config(variables: &[(&'static str, String)]) -> Result<SdkConfig, MissingVariable> {
-    aws::config_from(|name| {
-        let variable = variables.iter().find(|(set, _)| *set == name);
-        variable
-            .map(|(_, value)| value.clone())
-            .ok_or(MissingVariable(name))
-    })
-}
 
 /// The context of an invocation that starts now and may take so long.
 pub fn context(timeout: Duration) -> Context {
@@ -107,8 +99,35 @@ pub fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
         .or_else(|| answer["multiValueHeaders"][name][0].as_str())
 }
 
-/// Events as they should not be: cut short, with bytes or values replaced, or any other JSON.
-pub fn damaged(events: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+/// What becomes of each recorded event of a function, by file name.
+///
+/// # Errors
+///
+/// When the events cannot be read, or an invocation would end with a function error.
+pub async fn answers<H, F>(function: &str, handler: H) -> Result<BTreeMap<String, Value>, String>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
+{
+    let mut answers = BTreeMap::new();
+    for (file, event) in recorded_events(function).map_err(|error| error.to_string())? {
+        let answer = answer(&event, &handler).await;
+        let answer = answer.map_err(|error| format!("{file}: {error}"))?;
+        answers.insert(file, answer);
+    }
+    Ok(answers)
+}
+
+/// 512 events as they should not be, made of these: cut short, with bytes or values replaced, or any other JSON.
+pub fn damaged(events: impl IntoIterator<Item = Vec<u8>>) -> impl Iterator<Item = Vec<u8>> {
+    let damaged = damage(events.into_iter().collect());
+    let mut runner = TestRunner::default();
+    iter::repeat_with(move || damaged.new_tree(&mut runner))
+        .filter_map(|event| Some(event.ok()?.current()))
+        .take(512)
+}
+
+fn damage(events: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let event = (0..events.len()).prop_map(move |index| events[index].clone());
     prop_oneof![
         (event.clone(), any::<Index>()).prop_map(|(mut event, at)| {

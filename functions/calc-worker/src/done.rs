@@ -61,7 +61,7 @@ pub(crate) enum Error {
     /// Heals by itself.
     #[error("DynamoDB is unavailable")]
     Unavailable(#[source] Option<Box<SdkError<TransactWriteItemsError>>>),
-    /// Needs mending.
+    /// Does not heal by itself.
     #[error("DynamoDB refused the transaction")]
     Refused(#[source] Box<SdkError<TransactWriteItemsError>>),
 }
@@ -79,7 +79,7 @@ impl Done {
             .get_item()
             .table_name(&self.table)
             .key("id", AttributeValue::S(DONE.into()));
-        connection::open(|connection| get.customize().interceptor(connection).send()).await;
+        let _ = connection::open(get.send()).await;
     }
 
     /// Counts messages, at most [`TRANSACTION_MESSAGES`] with different ids, that are not counted yet.
@@ -207,46 +207,28 @@ fn heals(error: &SdkError<TransactWriteItemsError>) -> bool {
 
 #[cfg(test)]
 pub(crate) mod fixture {
-    //! A table in an emulator of its own.
+    //! The template's table, one for each test.
 
-    use std::path::Path;
-
-    use backends::ministack::{Ministack, find_program};
-    use function_kit::testing;
-    use serde_json::json;
+    use function_kit::testing::emulator::{self, Ministack};
 
     use super::*;
 
     pub(crate) struct EmulatedTable {
         pub(crate) done: Done,
-        pub(crate) emulator: Ministack,
-    }
-
-    pub(crate) async fn emulated_table() -> EmulatedTable {
-        EmulatedTable::within(Ministack::start(&program()).await.unwrap()).await
+        pub(crate) endpoint: String,
     }
 
     impl EmulatedTable {
-        /// In an emulator that has its state back after a suspension.
-        pub(crate) async fn durable() -> Self {
-            Self::within(Ministack::start_durable(&program()).await.unwrap()).await
+        /// In the emulator that the tests share.
+        pub(crate) async fn new() -> Self {
+            Self::within(emulator::shared().await.unwrap()).await
         }
 
-        async fn within(emulator: Ministack) -> Self {
-            let template = json!({
-                "Resources": { "Table": {
-                    "Type": "AWS::DynamoDB::Table",
-                    "Properties": {
-                        "BillingMode": "PAY_PER_REQUEST",
-                        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
-                        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
-                    },
-                }},
-                "Outputs": { "Table": { "Value": { "Ref": "Table" } } },
-            });
-            let outputs = emulator.deploy("done", &template).await.unwrap();
-            let done = done(emulator.endpoint(), &outputs["Table"]);
-            Self { done, emulator }
+        pub(crate) async fn within(emulator: &Ministack) -> Self {
+            let table = emulator::make(emulator, "CalcTable").await.unwrap();
+            let endpoint = emulator.endpoint().to_owned();
+            let done = done(&endpoint, &table);
+            Self { done, endpoint }
         }
 
         /// The same count, reached by way of another endpoint.
@@ -293,25 +275,21 @@ pub(crate) mod fixture {
 
     pub(crate) type Numbers = std::collections::BTreeMap<String, u64>;
 
-    fn program() -> std::path::PathBuf {
-        find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
-    }
-
     pub(crate) fn done(endpoint: &str, table: &str) -> Done {
-        let config = testing::config(&backends::ministack::variables(endpoint));
-        Done::new(&config.unwrap(), table.to_owned())
+        let config = emulator::config(endpoint).unwrap();
+        Done::new(&config, table.to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use function_kit::testing::{Answer, GoBetween, SilentBackend, emulator};
     use tokio::{task::JoinSet, time::timeout};
 
     use super::{
-        fixture::{self, EmulatedTable, emulated_table},
+        fixture::{self, EmulatedTable},
         *,
     };
-    use crate::go_between::{Answer, GoBetween};
 
     const TIME: Duration = Duration::from_secs(30);
 
@@ -329,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_are_counted_once_whatever_they_are_delivered_with() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         table.done.open_connection().await;
         for (ids, count, transactions) in [
             (0..3, 3, 1),
@@ -346,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_says_when_it_was_sent_and_counted_and_is_kept_longer_than_its_queue_can() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let message = Message {
             id: "a".to_owned(),
             sent_at: Some(1_700_000_000_123),
@@ -366,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_message_is_mistaken_for_the_count() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let message = Message {
             id: DONE.to_owned(),
             sent_at: None,
@@ -377,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_count_that_is_no_number_is_refused() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         table.put_count("many").await;
         let error = table.done.count(messages(0..3), in_time()).await;
         let error = error.unwrap_err();
@@ -387,7 +365,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_time_left_is_unavailable() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let error = table.done.count(messages(0..3), Instant::now()).await;
         let error = error.unwrap_err();
         assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
@@ -395,10 +373,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
-        // Connections are made, by the kernel, and nobody takes them.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", silent.local_addr().unwrap());
-        let done = fixture::done(&endpoint, "done");
+        let silent = SilentBackend::start().unwrap();
+        let done = fixture::done(&silent.endpoint().unwrap(), "done");
         let until = Instant::now() + Duration::from_millis(300);
         let count = timeout(TIME, done.count(messages(0..3), until)).await;
         let error = count.expect("given up in time").unwrap_err();
@@ -407,27 +383,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_comes_back_in_time_is_waited_for() {
-        let mut table = EmulatedTable::durable().await;
+        let mut emulator = emulator::durable().await.unwrap();
+        let table = EmulatedTable::within(&emulator).await;
         table.done.count(messages(0..1), in_time()).await.unwrap();
-        table.emulator.suspend().await.unwrap();
-        let done = table.by_way_of(table.emulator.endpoint());
+        emulator.suspend().await.unwrap();
+        let done = table.by_way_of(&table.endpoint);
         let counting =
             tokio::spawn(
                 async move { done.count(messages(0..3), Instant::now() + TIME * 2).await },
             );
         sleep(Duration::from_millis(500)).await;
         assert!(!counting.is_finished());
-        table.emulator.resume().await.unwrap();
+        emulator.resume().await.unwrap();
         counting.await.unwrap().unwrap();
         assert_eq!(table.count().await, 3);
     }
 
     #[tokio::test]
     async fn a_transaction_whose_answer_is_lost_is_done_once() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         // Less, as many as, and more than the attempts of the SDK, which all have one token.
         for lost in [1, 2, 3, 4, 7] {
-            let way = GoBetween::start(table.emulator.endpoint(), vec![Answer::Lost; lost]).await;
+            let way = GoBetween::start(&table.endpoint, vec![Answer::Lost; lost])
+                .await
+                .unwrap();
             let done = table.by_way_of(way.endpoint());
             let before = table.count().await;
             let first = 100 * u64::try_from(lost).unwrap();
@@ -457,13 +436,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_in_conflict_with_others_is_tried_again() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let answers = vec![
             cancelled(["None", "None", "TransactionConflict"]),
             cancelled(["None", "TransactionConflict", "None"]),
             cancelled(["ThrottlingError", "None", "ProvisionedThroughputExceeded"]),
         ];
-        let way = GoBetween::start(table.emulator.endpoint(), answers).await;
+        let way = GoBetween::start(&table.endpoint, answers).await.unwrap();
         let done = table.by_way_of(way.endpoint());
         done.count(messages(0..2), in_time()).await.unwrap();
         assert_eq!((way.requests(), table.count().await), (4, 2));
@@ -471,9 +450,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_conflict_that_lasts_is_unavailable() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let conflict = cancelled(["None", "None", "TransactionConflict"]);
-        let way = GoBetween::start(table.emulator.endpoint(), vec![conflict; 1000]).await;
+        let way = GoBetween::start(&table.endpoint, vec![conflict; 1000])
+            .await
+            .unwrap();
         let done = table.by_way_of(way.endpoint());
         let until = Instant::now() + Duration::from_secs(3);
         let error = done.count(messages(0..2), until).await.unwrap_err();
@@ -484,9 +465,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_heal_is_not_tried_again() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let refused = cancelled(["None", "ValidationError", "TransactionConflict"]);
-        let way = GoBetween::start(table.emulator.endpoint(), vec![refused]).await;
+        let way = GoBetween::start(&table.endpoint, vec![refused])
+            .await
+            .unwrap();
         let done = table.by_way_of(way.endpoint());
         let error = done.count(messages(0..2), in_time()).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");
@@ -495,10 +478,10 @@ mod tests {
 
     #[tokio::test]
     async fn messages_in_many_hands_at_the_same_time_are_counted_exactly() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut environments = JoinSet::new();
         for environment in 0..16 {
-            let done = table.by_way_of(table.emulator.endpoint());
+            let done = table.by_way_of(&table.endpoint);
             environments.spawn(async move {
                 // Each message is in two hands.
                 for first in [environment * 20, environment * 20 + 10] {

@@ -163,16 +163,12 @@ fn queues(records: Vec<SqsMessage>) -> Result<Vec<Vec<Record>>, NoMessageId> {
 mod tests {
     use std::time::Instant;
 
-    use function_kit::testing::{context, damaged, recorded_events};
-    use proptest::{
-        strategy::{Strategy, ValueTree},
-        test_runner::{Config, TestRunner},
-    };
+    use function_kit::testing::{context, damaged, emulator, recorded_events};
     use serde_json::{Value, json};
     use tokio::time::timeout;
 
     use super::*;
-    use crate::done::fixture::{EmulatedTable, emulated_table};
+    use crate::done::fixture::EmulatedTable;
 
     const TIMEOUT: Duration = Duration::from_secs(30);
     const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(100).unwrap();
@@ -220,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_recorded_event_is_answered_with_its_failed_records() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut count = 0;
         for (file, bad, good) in [
             ("one-record.json", vec![], 1),
@@ -242,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_message_delivered_twice_is_counted_once() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let twice = |ids: std::ops::Range<u64>| batch(ids.clone().chain(ids), "0.01");
         // In one batch, in two at the same time, and one after the other.
         assert_eq!(failed(&table, twice(0..10)).await, nobody());
@@ -258,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_cut_off_and_delivered_again_is_counted_once() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut records = Vec::new();
         for id in 0..20 {
             let event = batch([id], &format!("{}", id as f64 / 50.0));
@@ -275,23 +271,24 @@ mod tests {
 
     #[tokio::test]
     async fn records_fail_while_dynamodb_is_away_and_are_counted_when_it_is_back() {
-        let mut table = EmulatedTable::durable().await;
+        let mut emulator = emulator::durable().await.unwrap();
+        let table = EmulatedTable::within(&emulator).await;
         assert_eq!(failed(&table, batch(0..1, "0")).await, nobody());
 
-        table.emulator.suspend().await.unwrap();
+        emulator.suspend().await.unwrap();
         let event = batch(0..10, "0");
         let time = Duration::from_secs(3);
         let away = failed_of(&table.done, CONCURRENCY, time, event.clone()).await;
         assert_eq!(away, BTreeSet::from_iter(ids(&event)));
 
-        table.emulator.resume().await.unwrap();
+        emulator.resume().await.unwrap();
         assert_eq!(failed(&table, event).await, nobody());
         assert_eq!(table.count().await, 10);
     }
 
     #[tokio::test]
     async fn records_are_in_work_side_by_side() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let start = Instant::now();
         assert_eq!(failed(&table, batch(0..100, "0.5")).await, nobody());
         assert!(start.elapsed() < Duration::from_secs(20));
@@ -300,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_records_than_the_concurrency_are_in_work() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let two = NonZeroUsize::new(2).unwrap();
         let start = Instant::now();
         let failed = failed_of(&table.done, two, TIMEOUT, batch(0..6, "0.2")).await;
@@ -310,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_that_could_not_finish_is_given_back() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         // 2.5 s for calculations, one after the other.
         let time = Duration::from_secs(4);
         let one = NonZeroUsize::MIN;
@@ -327,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_calculation_longer_than_the_timeout_is_refused_at_once() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let start = Instant::now();
         let time = Duration::from_secs(10);
         let failed = failed_of(&table.done, CONCURRENCY, time, batch(0..2, "9.5")).await;
@@ -337,7 +334,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_that_finish_together_are_counted_together() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let many = NonZeroUsize::new(1000).unwrap();
         let failed = failed_of(&table.done, many, TIMEOUT, batch(0..500, "0")).await;
         assert_eq!(failed, nobody());
@@ -348,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_that_finish_soon_after_each_other_are_counted_together() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let record = |id: u64| {
             let x = id as f64 / 100.0;
             json!({ "messageId": id.to_string(), "body": json!({ "x": x }).to_string() })
@@ -363,7 +360,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_waits_for_no_calculation_to_be_counted() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut event = batch(0..1, "0");
         let long = batch(1..2, "2");
         let records = event["Records"].as_array_mut().unwrap();
@@ -379,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn message_groups_of_a_standard_queue_order_nothing() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut event = recorded("fifo.json");
         for record in event["Records"].as_array_mut().unwrap() {
             record["eventSourceARN"] = "arn:aws:sqs:eu-west-2:123456789012:latency".into();
@@ -390,7 +387,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_of_a_message_group_are_in_work_one_after_the_other() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut event = batch(0..3, "0.2");
         for record in event["Records"].as_array_mut().unwrap() {
             record["eventSourceARN"] = "arn:aws:sqs:eu-west-2:123456789012:latency.fifo".into();
@@ -410,7 +407,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_with_a_record_that_cannot_be_named_fails_as_a_whole() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         for id in [json!(""), Value::Null] {
             let mut event = batch(0..3, "0");
             event["Records"][1]["messageId"] = id;
@@ -423,13 +420,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_damaged_event_is_an_answer_or_an_error() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let events = recorded_events("calc-worker").unwrap();
-        let events = damaged(events.into_values().collect());
-        let mut runner = TestRunner::new(Config::default());
+        let events = damaged(events.into_values());
         let (mut succeeded, mut unknown) = (nobody(), nobody());
-        for _ in 0..512 {
-            let event = events.new_tree(&mut runner).unwrap().current();
+        for event in events {
             let Ok(event) = serde_json::from_slice::<SqsEvent>(&event) else {
                 continue;
             };

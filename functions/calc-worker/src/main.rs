@@ -3,8 +3,6 @@
 mod calculation;
 mod done;
 mod event_handler;
-#[cfg(test)]
-mod go_between;
 mod group_commit;
 
 use std::num::NonZeroUsize;

@@ -30,7 +30,7 @@ pub(crate) enum Error {
     /// Heals by itself.
     #[error("DynamoDB is unavailable")]
     Unavailable(#[source] Option<Box<SdkError<UpdateItemError>>>),
-    /// Needs mending.
+    /// Does not heal by itself.
     #[error("DynamoDB refused the update")]
     Refused(#[source] Box<SdkError<UpdateItemError>>),
     /// The answer was not what an update of a number returns.
@@ -51,7 +51,7 @@ impl Counter {
             .get_item()
             .table_name(&self.table)
             .key("id", AttributeValue::N("0".into()));
-        connection::open(|connection| get.customize().interceptor(connection).send()).await;
+        let _ = connection::open(get.send()).await;
     }
 
     /// Counts a hit, and returns the count after it.
@@ -85,53 +85,33 @@ impl Counter {
 
 #[cfg(test)]
 pub(crate) mod fixture {
-    //! A table in an emulator of its own.
+    //! The template's table, one for each test.
 
-    use std::path::Path;
-
-    use backends::ministack::{Ministack, find_program};
-    use function_kit::testing;
-    use serde_json::json;
+    use function_kit::testing::emulator::{self, Ministack};
 
     use super::*;
 
     pub(crate) struct EmulatedTable {
         pub(crate) counter: Counter,
-        pub(crate) emulator: Ministack,
-    }
-
-    pub(crate) async fn emulated_table() -> EmulatedTable {
-        let program = find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-        EmulatedTable::within(Ministack::start(&program).await.unwrap()).await
+        pub(crate) endpoint: String,
     }
 
     impl EmulatedTable {
-        /// In an emulator that has its state back after a suspension.
-        pub(crate) async fn durable() -> Self {
-            let program = find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-            Self::within(Ministack::start_durable(&program).await.unwrap()).await
+        /// In the emulator that the tests share.
+        pub(crate) async fn new() -> Self {
+            Self::within(emulator::shared().await.unwrap()).await
         }
 
-        async fn within(emulator: Ministack) -> Self {
-            let template = json!({
-                "Resources": { "Table": {
-                    "Type": "AWS::DynamoDB::Table",
-                    "Properties": {
-                        "BillingMode": "PAY_PER_REQUEST",
-                        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "N" }],
-                        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
-                    },
-                }},
-                "Outputs": { "Table": { "Value": { "Ref": "Table" } } },
-            });
-            let outputs = emulator.deploy("counter", &template).await.unwrap();
-            let counter = counter(emulator.endpoint(), &outputs["Table"]);
-            Self { counter, emulator }
+        pub(crate) async fn within(emulator: &Ministack) -> Self {
+            let table = emulator::make(emulator, "Table").await.unwrap();
+            let endpoint = emulator.endpoint().to_owned();
+            let counter = counter(&endpoint, &table);
+            Self { counter, endpoint }
         }
 
         /// A counter of another execution environment.
         pub(crate) fn another(&self) -> Counter {
-            counter(self.emulator.endpoint(), &self.counter.table)
+            counter(&self.endpoint, &self.counter.table)
         }
 
         /// Makes the count something that is no number.
@@ -149,8 +129,8 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn counter(endpoint: &str, table: &str) -> Counter {
-        let config = testing::config(&backends::ministack::variables(endpoint));
-        Counter::new(&config.unwrap(), table.to_owned())
+        let config = emulator::config(endpoint).unwrap();
+        Counter::new(&config, table.to_owned())
     }
 }
 
@@ -158,8 +138,10 @@ pub(crate) mod fixture {
 mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
+    use function_kit::testing::SilentBackend;
+
     use super::{
-        fixture::{self, emulated_table},
+        fixture::{self, EmulatedTable},
         *,
     };
 
@@ -167,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn hits_are_counted_from_one() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         table.counter.open_connection().await;
         for expected in 1..=3 {
             assert_eq!(table.counter.hit(TIME).await.unwrap(), expected);
@@ -176,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn hits_at_the_same_time_are_counted_exactly() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..64 {
             let counter = Arc::new(table.another());
@@ -196,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_count_that_is_no_number_is_refused() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         table.put("many").await;
         let error = table.counter.hit(TIME).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");
@@ -204,17 +186,15 @@ mod tests {
 
     #[tokio::test]
     async fn no_time_left_is_unavailable() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let error = table.counter.hit(Duration::ZERO).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable(None)), "{error:?}");
     }
 
     #[tokio::test]
     async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
-        // Connections are made, by the kernel, and nobody takes them.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", silent.local_addr().unwrap());
-        let counter = fixture::counter(&endpoint, "counter");
+        let silent = SilentBackend::start().unwrap();
+        let counter = fixture::counter(&silent.endpoint().unwrap(), "counter");
         let time = Duration::from_millis(300);
         let hit = timeout(TIME, counter.hit(time)).await;
         let error = hit.expect("given up in time").unwrap_err();

@@ -54,15 +54,11 @@ fn problem(error: Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use function_kit::testing::{answer, damaged, header, recorded_events};
-    use proptest::{
-        strategy::{Strategy, ValueTree},
-        test_runner::{Config, TestRunner},
-    };
+    use function_kit::testing::{answer, answers, damaged, emulator, header, recorded_events};
     use serde_json::Value;
 
     use super::*;
-    use crate::counter::fixture::{EmulatedTable, emulated_table};
+    use crate::counter::fixture::EmulatedTable;
 
     async fn get(table: &EmulatedTable) -> Value {
         let events = recorded_events("counter-dynamodb").unwrap();
@@ -75,12 +71,13 @@ mod tests {
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let mut counted = 0;
-        for (file, event) in recorded_events("counter-dynamodb").unwrap() {
-            let answer = answer(&event, |request| handle(&table.counter, request))
-                .await
-                .unwrap();
+        let answers = answers("counter-dynamodb", |request| {
+            handle(&table.counter, request)
+        })
+        .await;
+        for (file, answer) in answers.unwrap() {
             assert_eq!(header(&answer, "cache-control"), Some("no-store"), "{file}");
             if file.starts_with("post-") || file.starts_with("head-") {
                 assert_eq!(answer["statusCode"], 405, "{file}");
@@ -101,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_counted_is_a_problem_without_its_cause() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         table.put("many").await;
         let answer = get(&table).await;
         assert_eq!(answer["statusCode"], 500);
@@ -117,26 +114,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_is_down_is_a_503_until_it_is_back() {
-        let mut table = EmulatedTable::durable().await;
+        let mut emulator = emulator::durable().await.unwrap();
+        let table = EmulatedTable::within(&emulator).await;
         assert_eq!(get(&table).await["body"], "1");
 
-        table.emulator.suspend().await.unwrap();
+        emulator.suspend().await.unwrap();
         let answer = get(&table).await;
         assert_eq!(answer["statusCode"], 503);
         assert_eq!(header(&answer, "retry-after"), Some("1"));
 
-        table.emulator.resume().await.unwrap();
+        emulator.resume().await.unwrap();
         assert_eq!(get(&table).await["body"], "2");
     }
 
     #[tokio::test]
     async fn a_damaged_event_is_an_answer_or_an_error() {
-        let table = emulated_table().await;
+        let table = EmulatedTable::new().await;
         let events = recorded_events("counter-dynamodb").unwrap();
-        let events = damaged(events.into_values().collect());
-        let mut runner = TestRunner::new(Config::default());
-        for _ in 0..512 {
-            let event = events.new_tree(&mut runner).unwrap().current();
+        for event in damaged(events.into_values()) {
             if let Ok(answer) = answer(&event, |request| handle(&table.counter, request)).await {
                 let status = answer["statusCode"].as_u64();
                 assert!(

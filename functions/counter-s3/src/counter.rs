@@ -9,20 +9,14 @@ use aws_sdk_s3::{
     Client,
     config::Builder,
     error::{BoxError, ProvideErrorMetadata, SdkError},
-    operation::{
-        get_object::{GetObjectError, GetObjectOutput, builders::GetObjectFluentBuilder},
-        put_object::PutObjectError,
-    },
+    operation::put_object::PutObjectError,
     primitives::ByteStream,
 };
 use function_kit::{
     aws::{self, SdkConfig},
     connection,
 };
-use tokio::{
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use crate::contention::Contention;
 
@@ -40,16 +34,8 @@ const TO_FINISH_A_TRY: u32 = 4;
 pub(crate) struct Counter {
     client: Client,
     bucket: String,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Option<Seen>>,
     contention: Mutex<Contention>,
-}
-
-/// What is known of the object when a hit comes.
-#[derive(Debug)]
-enum Known {
-    Seen(Seen),
-    /// The init phase asked for it.
-    Soon(JoinHandle<Result<Seen, Error>>),
 }
 
 /// The object as it was last seen.
@@ -69,7 +55,7 @@ pub(crate) enum Error {
     /// Heals by itself: S3 did not answer in time, or others always wrote first.
     #[error("no time left")]
     OutOfTime,
-    /// Needs mending.
+    /// Does not heal by itself.
     #[error("S3 refused")]
     Refused(#[source] BoxError),
     /// The object is not a count. It is left as it is.
@@ -94,12 +80,7 @@ impl Counter {
     /// Opens the connection to S3 by reading the object, so that the first hit is one write as well. Should another write
     /// come in between, that hit finds out and reads again.
     pub(crate) async fn open_connection(&self) {
-        let get = self.get();
-        let reading = connection::open(|connection| async move {
-            seen(get.customize().interceptor(connection).send().await).await
-        })
-        .await;
-        *lock(&self.known) = Some(Known::Soon(reading));
+        *lock(&self.known) = connection::open(self.read()).await.and_then(Result::ok);
     }
 
     /// Counts a hit, and returns the count after it.
@@ -115,7 +96,8 @@ impl Counter {
     async fn compare_and_swap(&self, time_left: Duration) -> Result<u64, Error> {
         let start = Instant::now();
         let to_start_a_try = time_left - time_left / TO_FINISH_A_TRY;
-        let mut known = self.known().await;
+        // Taken, not copied: a write that ends in an unknown way leaves nothing behind to rely on.
+        let mut known = lock(&self.known).take();
         loop {
             let left = to_start_a_try.saturating_sub(start.elapsed());
             if left.is_zero() {
@@ -130,30 +112,47 @@ impl Counter {
             let tried = Instant::now();
             let current = match known.take() {
                 Some(seen) => seen,
-                None => seen(self.get().send().await).await?,
+                None => self.read().await?,
             };
             let hits = current.hits.checked_add(1).ok_or(Error::NotANumber)?;
             if let Some(written) = self.write(hits, current.etag).await? {
                 lock(&self.contention).won();
-                *lock(&self.known) = Some(Known::Seen(written));
+                *lock(&self.known) = Some(written);
                 return Ok(hits);
             }
             lock(&self.contention).lost(Instant::now(), tried.elapsed());
         }
     }
 
-    /// The object as the last hit left it, if that is known. Taken, not copied: a write that ends in an unknown way
-    /// leaves nothing behind to rely on.
-    async fn known(&self) -> Option<Seen> {
-        let known = lock(&self.known).take();
-        match known? {
-            Known::Seen(seen) => Some(seen),
-            Known::Soon(reading) => reading.await.ok()?.ok(),
+    /// The object as it is now: 0 when there is none.
+    async fn read(&self) -> Result<Seen, Error> {
+        let get = self.client.get_object().bucket(&self.bucket).key(KEY);
+        let output = match get.send().await {
+            Ok(output) => output,
+            Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => {
+                return Ok(Seen {
+                    hits: 0,
+                    etag: None,
+                });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if output
+            .content_length()
+            .is_none_or(|length| length > MAX_DIGITS)
+        {
+            return Err(Error::NotANumber);
         }
-    }
-
-    fn get(&self) -> GetObjectFluentBuilder {
-        self.client.get_object().bucket(&self.bucket).key(KEY)
+        let body = output.body.collect().await;
+        let body = body.map_err(|error| Error::Unavailable(error.into()))?;
+        let hits = str::from_utf8(&body.into_bytes())
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or(Error::NotANumber)?;
+        Ok(Seen {
+            hits,
+            etag: output.e_tag,
+        })
     }
 
     /// Writes `hits` over the object as it was seen, or as the first one. None when somebody else wrote in between.
@@ -180,45 +179,15 @@ impl Counter {
     }
 }
 
-/// The object that S3 answered with: 0 when there is none.
-async fn seen(answer: Result<GetObjectOutput, SdkError<GetObjectError>>) -> Result<Seen, Error> {
-    let output = match answer {
-        Ok(output) => output,
-        Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => {
-            return Ok(Seen {
-                hits: 0,
-                etag: None,
-            });
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    if output
-        .content_length()
-        .is_none_or(|length| length > MAX_DIGITS)
-    {
-        return Err(Error::NotANumber);
-    }
-    let body = output
-        .body
-        .collect()
-        .await
-        .map_err(|error| Error::Unavailable(error.into()))?;
-    let hits = str::from_utf8(&body.into_bytes())
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(Error::NotANumber)?;
-    Ok(Seen {
-        hits,
-        etag: output.e_tag,
-    })
-}
-
 /// Conditional writes, "Amazon S3 User Guide": 412 when the condition is false, 409 when another write or delete came in
-/// between, 404 when the object to match is gone.
+/// between, 404 when the object to match is gone. The other 409, `OperationAborted`, is of an operation that was in progress
+/// ("Error responses", Amazon S3 API Reference): try again.
 fn written_by_another(error: &SdkError<PutObjectError>) -> bool {
     matches!(
         error.code(),
-        Some("PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey")
+        Some(
+            "PreconditionFailed" | "ConditionalRequestConflict" | "OperationAborted" | "NoSuchKey"
+        )
     )
 }
 
@@ -240,44 +209,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 pub(crate) mod fixture {
-    //! A bucket in an emulator of its own.
+    //! The template's bucket, one for each test.
 
-    use std::path::Path;
-
-    use backends::ministack::{Ministack, find_program};
-    use function_kit::testing;
-    use serde_json::json;
+    use function_kit::testing::emulator::{self, Ministack};
 
     use super::*;
 
     pub(crate) struct EmulatedBucket {
         pub(crate) counter: Counter,
-        pub(crate) emulator: Ministack,
+        pub(crate) endpoint: String,
     }
 
     impl EmulatedBucket {
+        /// In the emulator that the tests share.
         pub(crate) async fn new() -> Self {
-            Self::within(Ministack::start(&program()).await.unwrap()).await
+            Self::within(emulator::shared().await.unwrap()).await
         }
 
-        /// In an emulator that has its state back after a suspension.
-        pub(crate) async fn durable() -> Self {
-            Self::within(Ministack::start_durable(&program()).await.unwrap()).await
-        }
-
-        async fn within(emulator: Ministack) -> Self {
-            let template = json!({
-                "Resources": { "Bucket": { "Type": "AWS::S3::Bucket" } },
-                "Outputs": { "Bucket": { "Value": { "Ref": "Bucket" } } },
-            });
-            let outputs = emulator.deploy("counter", &template).await.unwrap();
-            let counter = counter(emulator.endpoint(), &outputs["Bucket"]);
-            Self { counter, emulator }
+        pub(crate) async fn within(emulator: &Ministack) -> Self {
+            let bucket = emulator::make(emulator, "Bucket").await.unwrap();
+            let endpoint = emulator.endpoint().to_owned();
+            let counter = counter(&endpoint, &bucket);
+            Self { counter, endpoint }
         }
 
         /// A counter of another execution environment.
         pub(crate) fn another(&self) -> Counter {
-            counter(self.emulator.endpoint(), &self.counter.bucket)
+            counter(&self.endpoint, &self.counter.bucket)
         }
 
         /// Writes the object, as somebody else might.
@@ -295,7 +253,15 @@ pub(crate) mod fixture {
 
         /// The text of the object.
         pub(crate) async fn text(&self) -> String {
-            let object = self.counter.get().send().await.unwrap();
+            let object = self
+                .counter
+                .client
+                .get_object()
+                .bucket(&self.counter.bucket)
+                .key(KEY)
+                .send()
+                .await
+                .unwrap();
             let bytes = object.body.collect().await.unwrap().into_bytes();
             String::from_utf8(bytes.to_vec()).unwrap()
         }
@@ -313,13 +279,9 @@ pub(crate) mod fixture {
         }
     }
 
-    fn program() -> std::path::PathBuf {
-        find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap()
-    }
-
     pub(crate) fn counter(endpoint: &str, bucket: &str) -> Counter {
-        let config = testing::config(&backends::ministack::variables(endpoint));
-        Counter::new(&config.unwrap(), bucket.to_owned())
+        let config = emulator::config(endpoint).unwrap();
+        Counter::new(&config, bucket.to_owned())
     }
 }
 
@@ -327,6 +289,7 @@ pub(crate) mod fixture {
 mod tests {
     use std::collections::BTreeSet;
 
+    use function_kit::testing::{Answer, GoBetween, SilentBackend};
     use tokio::task::JoinSet;
 
     use super::{
@@ -352,10 +315,8 @@ mod tests {
         bucket.put("41").await;
         bucket.counter.open_connection().await;
         assert!(
-            bucket
-                .counter
-                .known()
-                .await
+            lock(&bucket.counter.known)
+                .as_ref()
                 .is_some_and(|seen| seen.hits == 41)
         );
         bucket.counter.open_connection().await;
@@ -371,6 +332,21 @@ mod tests {
         assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 3);
         bucket.delete().await;
         assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_s3_aborted_is_tried_again() {
+        let bucket = EmulatedBucket::new().await;
+        let body = "<Error><Code>OperationAborted</Code></Error>".to_owned();
+        let way = GoBetween::start(&bucket.endpoint, vec![Answer::Instead(409, body)]).await;
+        let way = way.unwrap();
+        let counter = fixture::counter(way.endpoint(), &bucket.counter.bucket);
+        *lock(&counter.known) = Some(Seen {
+            hits: 0,
+            etag: None,
+        });
+        assert_eq!(counter.hit(TIME).await.unwrap(), 1);
+        assert_eq!(way.requests(), 3, "refused, read, written");
     }
 
     #[tokio::test]
@@ -407,7 +383,7 @@ mod tests {
         assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
         let error = bucket.counter.hit(Duration::ZERO).await.unwrap_err();
         assert!(matches!(error, Error::OutOfTime), "{error:?}");
-        assert!(bucket.counter.known().await.is_none());
+        assert!(lock(&bucket.counter.known).is_none());
     }
 
     #[tokio::test]
@@ -437,10 +413,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
-        // Connections are made, by the kernel, and nobody takes them.
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", silent.local_addr().unwrap());
-        let counter = fixture::counter(&endpoint, "counter");
+        let silent = SilentBackend::start().unwrap();
+        let counter = fixture::counter(&silent.endpoint().unwrap(), "counter");
         let time = Duration::from_millis(300);
         let hit = timeout(TIME, counter.hit(time)).await;
         let error = hit.expect("given up in time").unwrap_err();

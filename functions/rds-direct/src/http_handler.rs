@@ -24,10 +24,6 @@ pub(crate) async fn handle(
 mod tests {
     use backends::mariadb::Options;
     use function_kit::testing::{answer, damaged, recorded_events};
-    use proptest::{
-        strategy::{Strategy, ValueTree},
-        test_runner::{Config, TestRunner},
-    };
     use rds_access::testing::{Database, assert_recorded_events_are_answered, settings};
 
     use super::*;
@@ -60,10 +56,8 @@ mod tests {
     async fn a_damaged_event_is_an_answer_or_an_error() {
         let nobody = settings(&nowhere()).unwrap();
         let events = recorded_events("rds-direct").unwrap();
-        let events = damaged(events.into_values().collect());
-        let mut runner = TestRunner::new(Config::default());
-        for _ in 0..512 {
-            let event = events.new_tree(&mut runner).unwrap().current();
+        let events = damaged(events.into_values());
+        for event in events {
             if let Ok(answer) = answer(&event, |request| handle(&nobody, request)).await {
                 let status = answer["statusCode"].as_u64();
                 assert!(

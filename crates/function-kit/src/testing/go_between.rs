@@ -17,7 +17,7 @@ use tokio::{
 
 /// What becomes of a request. Once there are no more, the rest is passed on.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// The emulator does it, and the connection breaks before its answer.
     Lost,
     /// The emulator is not asked; this status and body are the answer.
@@ -25,16 +25,22 @@ pub(crate) enum Answer {
 }
 
 /// A running proxy. Dropping it ends it.
-pub(crate) struct GoBetween {
+#[derive(Debug)]
+pub struct GoBetween {
     endpoint: String,
     requests: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
 impl GoBetween {
-    pub(crate) async fn start(emulator: &str, answers: Vec<Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    /// In front of the emulator at this endpoint.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free.
+    pub async fn start(emulator: &str, answers: Vec<Answer>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
         let emulator = emulator.trim_start_matches("http://").to_owned();
         let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
         let requests: Arc<AtomicUsize> = Arc::default();
@@ -50,7 +56,7 @@ impl GoBetween {
                     loop {
                         let request = message(&mut client).await?;
                         counted.fetch_add(1, Ordering::Relaxed);
-                        let answer = answers.lock().unwrap().pop_front();
+                        let answer = answers.lock().map_or(None, |mut left| left.pop_front());
                         let answer = match answer {
                             Some(Answer::Instead(status, body)) => format!(
                                 "HTTP/1.1 {status} Instead\r\nContent-Length: {}\r\n\r\n{body}",
@@ -73,20 +79,20 @@ impl GoBetween {
                 });
             }
         });
-        Self {
+        Ok(Self {
             endpoint,
             requests,
             accepting,
-        }
+        })
     }
 
     /// Where it answers: `http://127.0.0.1:PORT`.
-    pub(crate) fn endpoint(&self) -> &str {
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
     /// The requests so far.
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 }
