@@ -1,9 +1,10 @@
-//! AWS as the AWS CLI sees it: Region, credentials and endpoints come from the same variables and files.
+//! AWS as the AWS CLI sees it: Region, credentials and endpoints come from the same variables, or from the CLI itself.
 //!
 //! The few requests made here are plain, so they are signed and sent as they are: the SDKs of Lambda and CloudFormation
 //! would add a minute and a half of processor time to each build from nothing.
 
 mod cloudformation;
+mod credentials;
 mod data_api;
 mod lambda;
 mod query;
@@ -13,23 +14,22 @@ mod secrets_manager;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials as _, error::CredentialsError};
+use aws_credential_types::Credentials;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4::SigningParams,
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
-    Builder, Connector,
+    Connector,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
-use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 pub use data_api::DataApi;
 pub use lambda::Invocation;
@@ -44,7 +44,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(16 * 60);
 /// An AWS account in a Region, with permission to ask it something.
 #[derive(Debug)]
 pub struct Aws {
-    config: SdkConfig,
+    /// As they were last got, for as long as they are valid.
+    credentials: Mutex<Option<Credentials>>,
     region: String,
     connector: Connector,
 }
@@ -53,7 +54,7 @@ pub struct Aws {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It is not said which Region to ask.
-    #[error("no Region: set AWS_REGION, or region in ~/.aws/config")]
+    #[error("no Region: set AWS_REGION, or region in the AWS CLI's configuration")]
     NoRegion,
     /// There are no credentials, or they can't be had.
     #[error("no AWS credentials: {0}")]
@@ -143,18 +144,12 @@ impl Service {
 }
 
 impl Aws {
-    /// Finds out Region and how to come by credentials. Nothing is asked yet.
+    /// Finds out the Region. AWS is not asked for anything yet.
     ///
     /// # Errors
     /// [`Error::NoRegion`].
     pub async fn load() -> Result<Self, Error> {
-        let http_client = Builder::new().tls_provider(tls()).build_https();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client)
-            .sleep_impl(TokioSleep::new())
-            .load()
-            .await;
-        let region = config.region().ok_or(Error::NoRegion)?.to_string();
+        let region = credentials::region().await?;
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
@@ -162,10 +157,10 @@ impl Aws {
         let connector = Connector::builder()
             .sleep_impl(TokioSleep::new())
             .connector_settings(settings)
-            .tls_provider(tls())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build();
         Ok(Self {
-            config,
+            credentials: Mutex::default(),
             region,
             connector,
         })
@@ -193,7 +188,7 @@ impl Aws {
         self.sign(service, &mut request).await?;
 
         let request = request.map(SdkBody::from).try_into().map_err(no_request)?;
-        let unreachable = |error: &dyn std::error::Error| Error::Unreachable {
+        let unreachable = |error: &(dyn std::error::Error + 'static)| Error::Unreachable {
             endpoint: endpoint.clone(),
             cause: innermost(error),
         };
@@ -208,13 +203,16 @@ impl Aws {
         Ok(Response::from_parts(parts, body))
     }
 
+    async fn credentials(&self) -> Result<Credentials, Error> {
+        let mut last = self.credentials.lock().await;
+        match &*last {
+            Some(valid) if credentials::are_valid(valid) => Ok(valid.clone()),
+            _ => Ok(last.insert(credentials::credentials().await?).clone()),
+        }
+    }
+
     async fn sign(&self, service: &Service, request: &mut Request<Vec<u8>>) -> Result<(), Error> {
-        let provider = self
-            .config
-            .credentials_provider()
-            .ok_or_else(|| no_credentials(CredentialsError::not_loaded_no_source()))?;
-        let credentials = provider.provide_credentials().await;
-        let identity = credentials.map_err(no_credentials)?.into();
+        let identity = self.credentials().await?.into();
         let parameters = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
@@ -243,16 +241,7 @@ impl Aws {
 
     /// The endpoint that the user configured for the service or for all, or else AWS's own.
     fn endpoint(&self, service: &Service) -> String {
-        let configured = || {
-            let key = ServiceConfigKey::builder()
-                .service_id(service.id)
-                .env("AWS_ENDPOINT_URL")
-                .profile("endpoint_url")
-                .build()
-                .ok()?;
-            self.config.service_config()?.load_config(key)
-        };
-        configured().unwrap_or_else(|| {
+        credentials::endpoint(service.id).unwrap_or_else(|| {
             // The partition of China is the one outside amazonaws.com that anybody can have an account in.
             let suffix = match self.region.starts_with("cn-") {
                 true => "amazonaws.com.cn",
@@ -263,31 +252,14 @@ impl Aws {
     }
 }
 
-fn tls() -> Provider {
-    Provider::Rustls(CryptoMode::Ring)
-}
-
-fn no_credentials(error: CredentialsError) -> Error {
-    Error::NoCredentials(match error {
-        // It lists every place where it has looked.
-        CredentialsError::CredentialsNotLoaded(_) => {
-            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
-        }
-        error => innermost(&error),
-    })
-}
-
-fn no_request(error: impl std::error::Error) -> Error {
+fn no_request(error: impl std::error::Error + 'static) -> Error {
     Error::NoRequest(innermost(&error))
 }
 
 /// The innermost cause, on one line: "Connection refused" rather than "dispatch failure".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    one_line(&cause.to_string())
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let cause = anyhow::Chain::new(error).next_back();
+    one_line(&cause.map(ToString::to_string).unwrap_or_default())
 }
 
 fn one_line(text: &str) -> String {

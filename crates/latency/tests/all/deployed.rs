@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     command::{Outcome, json, send},
     fake_lambda::FakeLambda,
+    neighbours::install_as,
     stack::{LONG, finished, in_its_session},
 };
 
@@ -31,9 +32,8 @@ pub(crate) fn in_account(arguments: &[&str]) -> Command {
         .env("AWS_REGION", backends::ministack::REGION)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+        // No AWS CLI but a test's own.
+        .env("PATH", "/usr/bin:/bin");
     command
 }
 
@@ -181,27 +181,33 @@ async fn a_probe_from_lambda_says_what_a_probe_from_here_says() {
 }
 
 #[tokio::test]
-async fn region_and_credentials_may_come_from_a_profile() {
+async fn region_and_credentials_may_come_from_the_aws_cli() {
     let lambda = FakeLambda::start(|call| {
         let asked = call.event["requests"].as_u64().unwrap();
         made(asked, asked)
     })
     .await;
     let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("config");
-    let profile = format!(
-        "[profile measured]\nregion = eu-central-1\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n\
-         services = local\n[services local]\nlambda =\n  endpoint_url = {}\n",
-        lambda.url
+    fake_aws_cli(
+        directory.path(),
+        r#"case "$*" in
+"configure get region") echo eu-central-1 ;;
+"configure export-credentials --format process")
+    echo '{"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "secret", "SessionToken": "token",
+    "Expiration": "2100-01-01T00:00:00+00:00"}' ;;
+*) exit 252 ;;
+esac"#,
     );
-    std::fs::write(&config, profile).unwrap();
     let mut command = in_account(&["probe", "https://api.example/", "--from-lambda", "probe"]);
     command
         .env_remove("AWS_REGION")
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY")
-        .env("AWS_CONFIG_FILE", &config)
-        .env("AWS_PROFILE", "measured");
+        .env("AWS_ENDPOINT_URL_LAMBDA", &lambda.url)
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", directory.path().display()),
+        );
     let outcome = outcome(&mut command).await;
     outcome.assert_code(0);
     let note = "Measured from the Lambda function probe in eu-central-1.";
@@ -212,6 +218,33 @@ async fn region_and_credentials_may_come_from_a_profile() {
     assert!(
         signature.contains("/eu-central-1/lambda/aws4_request"),
         "{signature}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_aws_cli_complains_of_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    fake_aws_cli(
+        directory.path(),
+        "echo 'Error loading SSO Token: run aws sso login' >&2; exit 255",
+    );
+    let mut command = in_account(&["probe", "https://api.example/", "--from-lambda", "f"]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env(
+        "PATH",
+        format!("{}:/usr/bin:/bin", directory.path().display()),
+    );
+    assert_fails_with(
+        &outcome(&mut command).await,
+        1,
+        "no AWS credentials: the AWS CLI says: Error loading SSO Token: run aws sso login",
+    );
+}
+
+/// An `aws` that does what these lines of shell say.
+fn fake_aws_cli(directory: &Path, lines: &str) {
+    install_as(
+        format!("#!/bin/sh\n{lines}\n").as_bytes(),
+        &directory.join("aws"),
     );
 }
 
@@ -350,12 +383,12 @@ async fn without_region_or_credentials_the_command_says_so() {
     assert_fails_with(
         &without("AWS_REGION").await,
         1,
-        "no Region: set AWS_REGION, or region in ~/.aws/config",
+        "no Region: set AWS_REGION, or region in the AWS CLI's configuration",
     );
     assert_fails_with(
         &without("AWS_ACCESS_KEY_ID").await,
         1,
-        "no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or install the AWS CLI, which is asked for them",
     );
 }
 

@@ -60,9 +60,13 @@ while True:
 
 pub(crate) fn install(program: &[u8], directory: &Path) {
     fs::create_dir(directory).unwrap();
-    let path = directory.join("bootstrap");
-    fs::write(&path, program).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    install_as(program, &directory.join("bootstrap"));
+}
+
+/// Makes a program.
+pub(crate) fn install_as(program: &[u8], path: &Path) {
+    fs::write(path, program).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[tokio::test]
