@@ -99,23 +99,14 @@ impl Failure {
     }
 }
 
-/// An open connection, and what was set on it.
+/// An open connection, and what it was connected with.
 #[derive(Debug)]
 pub(crate) struct DatabaseConnection {
     pub(crate) wire: Wire,
     state: State,
-    /// Whether there may be more set on it than its state tells.
-    is_tainted: bool,
 }
 
 impl DatabaseConnection {
-    /// Connects, and brings the new connection into this state.
-    pub(crate) async fn open(login: &Login, state: &State) -> Result<Self, Failure> {
-        let (mut connection, _) = Self::connect(login, state).await?;
-        connection.become_state(state).await?;
-        Ok(connection)
-    }
-
     /// Connects with the state's capabilities, collation and database.
     pub(crate) async fn connect(login: &Login, state: &State) -> Result<(Self, Greeting), Failure> {
         let connecting = async {
@@ -124,11 +115,7 @@ impl DatabaseConnection {
             let greeting = authenticate(&mut wire, login, state).await?;
             let connection = Self {
                 wire,
-                state: State {
-                    variables: Vec::new(),
-                    ..state.clone()
-                },
-                is_tainted: false,
+                state: state.clone(),
             };
             Ok((connection, greeting))
         };
@@ -142,15 +129,6 @@ impl DatabaseConnection {
         &self.state
     }
 
-    pub(crate) fn state_mut(&mut self) -> &mut State {
-        &mut self.state
-    }
-
-    /// Remembers that something is set on it which is in no state.
-    pub(crate) fn taint(&mut self) {
-        self.is_tainted = true;
-    }
-
     /// What is to follow a command.
     pub(crate) fn response(&self, expected: Expected) -> Response {
         let deprecate_eof = CapabilityFlags::CLIENT_DEPRECATE_EOF;
@@ -160,36 +138,6 @@ impl DatabaseConnection {
     /// Whether the database still listens. It never speaks unasked, unless to say that it hangs up.
     pub(crate) fn is_alive(&self) -> bool {
         self.wire.is_silent()
-    }
-
-    /// Brings it into another state, which it [can become](State::can_become), in a single round trip.
-    pub(crate) async fn become_state(&mut self, state: &State) -> Result<(), Failure> {
-        let mut commands = Vec::new();
-        let held = &self.state.variables;
-        let missing = match state.variables.strip_prefix(held.as_slice()) {
-            Some(missing) if !self.is_tainted => missing,
-            _ => {
-                commands.push(Command::ResetConnection.packet(b""));
-                commands.push(Command::Query.packet(&set_names(state.collation)?));
-                &state.variables
-            }
-        };
-        if self.is_tainted || self.state.database != state.database {
-            let database = state.database.as_deref();
-            commands.extend(database.map(|name| Command::InitDb.packet(name)));
-        }
-        let setting = missing.iter().map(|variable| &variable.statement);
-        commands.extend(setting.map(|statement| Command::Query.packet(statement)));
-        if commands.is_empty() {
-            return Ok(());
-        }
-        self.wire.send(&commands.concat()).await?;
-        for _ in commands {
-            self.done().await?;
-        }
-        self.state = state.clone();
-        self.is_tainted = false;
-        Ok(())
     }
 
     /// Reads the rest of a response for nobody.
@@ -205,16 +153,20 @@ impl DatabaseConnection {
 
     /// Ends what is open on it, locks and transaction and all, and leaves only what it was connected with.
     pub(crate) async fn reset(&mut self) -> Result<(), Failure> {
-        if self.state.database.is_none() {
+        let Some(database) = &self.state.database else {
             // Should one be in use after all, there is no way back.
             return Err(io::Error::from(ErrorKind::Unsupported).into());
-        }
-        self.is_tainted = true;
-        let state = State {
-            variables: Vec::new(),
-            ..self.state.clone()
         };
-        self.become_state(&state).await
+        let commands = [
+            Command::ResetConnection.packet(b""),
+            Command::Query.packet(&set_names(self.state.collation)?),
+            Command::InitDb.packet(database),
+        ];
+        self.wire.send(&commands.concat()).await?;
+        for _ in commands {
+            self.done().await?;
+        }
+        Ok(())
     }
 
     /// Asks for the status, which tells whether a transaction is open.

@@ -101,7 +101,6 @@ pub(crate) async fn shake_hands(
         capabilities: asked & offered & OF_SESSION,
         collation: response.collation(),
         database: database.map(<[u8]>::to_owned),
-        variables: Vec::new(),
     }))
 }
 

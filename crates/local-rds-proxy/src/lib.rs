@@ -1,7 +1,6 @@
-//! A stand-in for RDS Proxy, for local runs only.
+//! A stand-in for RDS Proxy, for local runs only: many clients share a database's few connections.
 //!
-//! Any number of clients share the few connections of a MariaDB or MySQL: [`RdsProxy::start`] starts a proxy on a free port
-//! of 127.0.0.1, `local-rds-proxy` is the same as a program. It is here to show what RDS Proxy does to a function's
+//! [`RdsProxy::start`] starts one on a free port of 127.0.0.1. It is here to show what RDS Proxy does to a function's
 //! connections, not to serve anybody: it trusts its network, and one account is all it knows.
 //!
 //! # As RDS Proxy
@@ -14,19 +13,20 @@
 //!   tells whether one is open, in the status of each response.
 //! - Whoever finds no connection waits, first come, first served, and after `ConnectionBorrowTimeout` gets error 9501. It
 //!   is the same if the database is away: the proxy goes on trying until then.
-//! - The session settings that RDS Proxy tracks are tracked: `USE`, `SET NAMES`, `SET time_zone = …` and so on. Another
-//!   connection is given the same ones before the session's next statement. All that [pins](PinReason) there pins here.
+//! - Anything but a plain query of the text protocol pins its session: it keeps its connection until its client goes. So does
+//!   an insertion that made an id, since the client may ask for it.
 //! - What a session left behind, a transaction or what it was pinned for, is undone before the next one gets its connection.
 //!
 //! # Not as RDS Proxy
 //!
+//! - RDS Proxy tracks some session settings (`SET NAMES`, `SET time_zone`, `USE` and more) and shares connections all the same.
+//!   Here they pin.
 //! - Clients sign in with `mysql_native_password` and the database's own user and password, and without TLS. There is no
 //!   IAM authentication, Secrets Manager, initialization query, session pinning filter, reader endpoint or failover.
 //! - A command whose client went away runs to its end, and its connection goes back to the pool. RDS Proxy closes it.
 //! - `COM_RESET_CONNECTION` ends a session as its client's going away does. `COM_CHANGE_USER` and what else is not in
 //!   everyday use is answered with error 1047. Compression, files of the client's (`LOAD DATA LOCAL`) and MariaDB's own
 //!   extensions of the protocol are not offered.
-//! - `LAST_INSERT_ID()` outside a transaction may be another session's, as it is not known what RDS Proxy does about it.
 //!
 //! # Why packets, and not a server library
 //!
@@ -52,9 +52,7 @@ mod state;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod token;
 
 pub use error::Error;
 pub use metrics::Metrics;
 pub use proxy::{RdsProxy, Settings};
-pub use statement::PinReason;

@@ -1,11 +1,6 @@
 //! The proxy's metrics, under the names that RDS Proxy has for them in CloudWatch.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-
-use crate::PinReason;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How the proxy is doing, and how it did since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +23,8 @@ pub struct Metrics {
     pub client_connections_setup_failed_auth: u64,
     /// Commands sent on to the database.
     pub query_requests: u64,
-    /// Sessions pinned, by the reason.
-    pub pins: BTreeMap<PinReason, u64>,
+    /// Sessions that were pinned.
+    pub sessions_pinned: u64,
     /// Requests that found no database connection in time.
     pub borrow_timeouts: u64,
 }

@@ -145,21 +145,11 @@ impl Pool {
         }
     }
 
-    /// A connection in this state, for one who has a permit: an unused one, as it is or brought into this state, or a new
-    /// one, in place of an unused one if need be.
+    /// A connection in this state, for one who has a permit: an unused one, or a new one, in place of an unused one if need
+    /// be.
     async fn connection_in(&self, state: &State) -> Result<(DatabaseConnection, Place), Failure> {
         if let Some(found) = self.unused_in(|held| held == state) {
             return Ok(found);
-        }
-        while let Some((mut connection, place)) = self.unused_in(|held| held.can_become(state)) {
-            match connection.become_state(state).await {
-                Ok(()) => return Ok((connection, place)),
-                Err(refused @ Failure::Refused(_)) => {
-                    close(connection, (place,)).await;
-                    return Err(refused);
-                }
-                Err(Failure::Io(_)) => {}
-            }
         }
         let place = loop {
             if let Some(place) = self.place() {
@@ -171,7 +161,8 @@ impl Pool {
                 None => tokio::task::yield_now().await,
             }
         };
-        Ok((DatabaseConnection::open(&self.login, state).await?, place))
+        let (connection, _) = DatabaseConnection::connect(&self.login, state).await?;
+        Ok((connection, place))
     }
 
     /// An unused connection whose state is right, if there is one that is still alive.

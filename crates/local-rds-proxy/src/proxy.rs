@@ -317,7 +317,6 @@ async fn ask(login: &Login) -> Result<(Greeting, usize, usize), Failure> {
         capabilities: CapabilityFlags::CLIENT_PROTOCOL_41,
         collation: COLLATION,
         database: None,
-        variables: Vec::new(),
     };
     let (mut connection, greeting) = DatabaseConnection::connect(login, &state).await?;
     let numbers = connection.numbers(QUESTION).await?;

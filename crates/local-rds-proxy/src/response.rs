@@ -38,6 +38,7 @@ pub(crate) struct Response {
     frame: Frame,
     status: Option<StatusFlags>,
     failed: bool,
+    inserted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,7 @@ impl Response {
             frame: Frame::default(),
             status: None,
             failed: false,
+            inserted: false,
         }
     }
 
@@ -119,6 +121,11 @@ impl Response {
         self.failed
     }
 
+    /// Whether it tells of an id that an `AUTO_INCREMENT` column made.
+    pub(crate) fn inserted(&self) -> bool {
+        self.inserted
+    }
+
     /// The last status in it. Errors have none.
     pub(crate) fn status(&self) -> Option<StatusFlags> {
         self.status
@@ -141,7 +148,10 @@ impl Response {
                 };
                 Phase::Done
             }
-            Phase::Result if first == OK => self.after_result(status_of_ok(head))?,
+            Phase::Result if first == OK => {
+                self.inserted |= inserted_id(head).is_some_and(|id| id > 0);
+                self.after_result(status_of_ok(head))?
+            }
             Phase::Result if first == LOCAL_INFILE => return Err(Malformed),
             Phase::Result => Phase::Columns {
                 left: number(head).ok_or(Malformed)?.0,
@@ -230,6 +240,11 @@ impl Frame {
     fn is_complete(&self) -> bool {
         self.read == HEADER && self.left == 0
     }
+}
+
+fn inserted_id(head: &[u8]) -> Option<u64> {
+    let (_affected, rest) = number(head.get(1..)?)?;
+    Some(number(rest)?.0)
 }
 
 fn status_of_ok(head: &[u8]) -> Option<StatusFlags> {

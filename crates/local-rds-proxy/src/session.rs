@@ -11,14 +11,13 @@ use mysql_common::constants::StatusFlags;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    PinReason,
     command::Command,
     metrics::{Counted, Gauges},
     packet::{Packet, Wire, error, frames, ok},
     pool::{BorrowError, Borrowed, Pool},
     response::Response,
     state::State,
-    statement::{Change, Effects, effects},
+    statement::pins,
 };
 
 /// How much a client may send ahead while it waits for a response.
@@ -119,17 +118,9 @@ impl Session {
             Command::Ping if self.borrowed.is_none() => self.answer(&ok(self.status.bits())).await,
             // There is no such statement: those prepared are on the connection that the session is pinned to.
             Command::StmtClose | Command::StmtSendLongData if self.borrowed.is_none() => Ok(()),
-            Command::Query => self.relay(command, packet, effects(argument)).await,
-            Command::InitDb => {
-                let changes = vec![Change::Database(argument.to_owned())];
-                let effects = Effects { pin: None, changes };
-                self.relay(command, packet, effects).await
-            }
-            Command::StmtPrepare => {
-                let effects = Effects::pin(PinReason::PreparedStatement);
-                self.relay(command, packet, effects).await
-            }
-            _ => self.relay(command, packet, Effects::default()).await,
+            Command::Query => self.relay(command, packet, pins(argument)).await,
+            Command::InitDb | Command::StmtPrepare => self.relay(command, packet, true).await,
+            _ => self.relay(command, packet, false).await,
         }
     }
 
@@ -139,38 +130,39 @@ impl Session {
             borrowed.undo(None);
         }
         self.pinned = None;
-        self.state.variables.clear();
         self.status = StatusFlags::SERVER_STATUS_AUTOCOMMIT;
         self.answer(&ok(self.status.bits())).await
     }
 
     /// Sends a command on, and what the database says to it back.
-    async fn relay(
-        &mut self,
-        command: Command,
-        packet: &Packet,
-        effects: Effects,
-    ) -> Result<(), Ended> {
+    async fn relay(&mut self, command: Command, packet: &Packet, pins: bool) -> Result<(), Ended> {
         if self.borrowed.is_none() {
             self.borrowed = self.borrow().await?;
         }
-        let Some(borrowed) = &mut self.borrowed else {
+        if self.borrowed.is_none() {
             return Ok(());
-        };
+        }
         let gauges = &self.shared.gauges;
         gauges.change(|metrics| metrics.query_requests += 1);
-        if let Some(reason) = effects.pin.filter(|_| self.pinned.is_none()) {
-            gauges.change(|metrics| *metrics.pins.entry(reason).or_default() += 1);
-            self.pinned = Some(
-                gauges.count(|metrics| &mut metrics.database_connections_currently_session_pinned),
-            );
-            borrowed.connection.taint();
+        if pins {
+            self.pin();
         }
         let last = self.exchange(command, packet).await?;
         // Before the client has all of it: it can't be the reason why the next one waits.
-        let concluded = self.conclude(&effects.changes).await;
+        let concluded = self.conclude().await;
         send(&mut self.client, &last).await?;
         concluded
+    }
+
+    /// Keeps the borrowed connection until the client goes.
+    fn pin(&mut self) {
+        let gauges = &self.shared.gauges;
+        if self.pinned.is_none() {
+            gauges.change(|metrics| metrics.sessions_pinned += 1);
+            self.pinned = Some(
+                gauges.count(|metrics| &mut metrics.database_connections_currently_session_pinned),
+            );
+        }
     }
 
     /// A connection to the database, unless the client had to be told that there is none.
@@ -220,7 +212,7 @@ impl Session {
     }
 
     /// Takes note of what a command has done, and gives the connection back if nothing ties the session to it.
-    async fn conclude(&mut self, changes: &[Change]) -> Result<(), Ended> {
+    async fn conclude(&mut self) -> Result<(), Ended> {
         let (Some(borrowed), Some(response)) = (&mut self.borrowed, self.under_way.take()) else {
             return Err(Ended);
         };
@@ -228,14 +220,13 @@ impl Session {
         if let Some(status) = response.status() {
             self.status = status;
         }
-        if !response.failed() {
-            for change in changes {
-                self.state.apply(change);
-                connection.state_mut().apply(change);
-            }
-        } else if self.pinned.is_none() {
+        if response.failed() && self.pinned.is_none() {
             // An error does not say whether a transaction is open.
             self.status = connection.status().await.map_err(|_| Ended)?;
+        }
+        if response.inserted() {
+            // The client may ask for the id that was made.
+            self.pin();
         }
         let in_transaction = StatusFlags::SERVER_STATUS_IN_TRANS;
         let is_tied = self.pinned.is_some() || self.status.contains(in_transaction);

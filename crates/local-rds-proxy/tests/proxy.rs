@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use backends::mariadb::{MariaDb, Options};
-use local_rds_proxy::{Metrics, PinReason, RdsProxy, Settings};
+use local_rds_proxy::{Metrics, RdsProxy, Settings};
 use mysql_async::{Conn, DriverError, Error, OptsBuilder, prelude::Queryable as _};
 use tokio::task::JoinSet;
 
@@ -114,7 +114,7 @@ async fn clients_take_turns_on_a_database_connection_between_their_statements() 
     assert_eq!(metrics.max_database_connections_allowed, 5);
     assert_eq!(metrics.peak_database_connections, 1);
     assert_eq!(metrics.database_connections_currently_borrowed, 0);
-    assert!(metrics.pins.is_empty(), "{metrics:?}");
+    assert_eq!(metrics.sessions_pinned, 0, "{metrics:?}");
 }
 
 #[tokio::test]
@@ -122,7 +122,9 @@ async fn a_session_keeps_its_connection_until_its_transaction_ends() {
     let fixture = Fixture::start(5).await;
     let mut one = fixture.connect().await;
     let mut other = fixture.connect().await;
-    one.query_drop("CREATE TABLE t (id INT PRIMARY KEY)")
+    let mut direct = fixture.connect_directly().await;
+    direct
+        .query_drop("CREATE TABLE t (id INT PRIMARY KEY)")
         .await
         .unwrap();
     one.query_drop("BEGIN").await.unwrap();
@@ -151,7 +153,7 @@ async fn a_session_keeps_its_connection_until_its_transaction_ends() {
         .unwrap()
         .unwrap();
     assert_eq!(seen, 1);
-    assert!(fixture.metrics().pins.is_empty());
+    assert_eq!(fixture.metrics().sessions_pinned, 0);
 }
 
 #[tokio::test]
@@ -172,10 +174,7 @@ async fn what_a_pinned_session_leaves_behind_is_gone_when_it_ends() {
     }
     let id = connection_id(&mut one).await;
     let metrics = fixture.metrics();
-    assert_eq!(
-        metrics.pins.into_iter().collect::<Vec<_>>(),
-        [(PinReason::PreparedStatement, 1)]
-    );
+    assert_eq!(metrics.sessions_pinned, 1);
     assert_eq!(metrics.database_connections_currently_session_pinned, 1);
 
     // Waits until the only connection is free.
@@ -193,54 +192,57 @@ async fn what_a_pinned_session_leaves_behind_is_gone_when_it_ends() {
     let gone = other.query_drop("SELECT * FROM left_behind").await;
     assert_eq!(code(&gone.unwrap_err()), 1146);
     assert_eq!(connection_id(&mut other).await, id);
+    // The other one, for the variables that it asked for.
     assert_eq!(
         fixture
             .metrics()
             .database_connections_currently_session_pinned,
-        0
+        1
     );
 }
 
 #[tokio::test]
-async fn sessions_with_other_settings_share_a_connection_and_find_their_own_each_time() {
-    let fixture = Fixture::start(1).await;
+async fn sessions_with_settings_of_their_own_keep_them() {
+    let fixture = Fixture::start(3).await;
     let mut one = fixture.connect().await;
     let mut other = fixture.connect().await;
     let mut third = fixture.connect().await;
-    for statement in [
-        "SET time_zone = '+05:00', sql_mode = 'ANSI_QUOTES'",
-        "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-        "SET autocommit = 0",
-    ] {
-        one.query_drop(statement).await.unwrap();
-    }
+    one.query_drop("SET time_zone = '+05:00'").await.unwrap();
     other.query_drop("USE information_schema").await.unwrap();
-    other.query_drop("SET NAMES latin1").await.unwrap();
     for _ in 0..3 {
         for (client, settings) in [
-            (
-                &mut one,
-                "calls +05:00 ANSI_QUOTES SERIALIZABLE OFF utf8mb4",
-            ),
-            (
-                &mut other,
-                "information_schema SYSTEM - REPEATABLE-READ ON latin1",
-            ),
-            (&mut third, "calls SYSTEM - REPEATABLE-READ ON utf8mb4"),
+            (&mut one, "calls +05:00"),
+            (&mut other, "information_schema SYSTEM"),
+            (&mut third, "calls SYSTEM"),
         ] {
             let found: Option<String> = client
-                .query_first(
-                    "SELECT CONCAT_WS(' ', DATABASE(), @@time_zone, IF(@@sql_mode = 'ANSI_QUOTES', \
-                     @@sql_mode, '-'), @@tx_isolation, @@autocommit, @@character_set_client)",
-                )
+                .query_first("SELECT CONCAT_WS(' ', DATABASE(), @@time_zone)")
                 .await
                 .unwrap();
             assert_eq!(found.unwrap(), settings);
         }
     }
-    let metrics = fixture.metrics();
-    assert_eq!(metrics.peak_database_connections, 1);
-    assert!(metrics.pins.is_empty(), "{metrics:?}");
+    assert_eq!(fixture.metrics().sessions_pinned, 3);
+}
+
+#[tokio::test]
+async fn a_client_that_inserted_a_row_gets_the_id_that_was_made() {
+    let fixture = Fixture::start(3).await;
+    let mut direct = fixture.connect_directly().await;
+    direct
+        .query_drop("CREATE TABLE made (id INT AUTO_INCREMENT PRIMARY KEY, x INT)")
+        .await
+        .unwrap();
+    let mut one = fixture.connect().await;
+    let mut other = fixture.connect().await;
+    one.query_drop("INSERT INTO made (x) VALUES (1)")
+        .await
+        .unwrap();
+    // Would be given the connection, were it free.
+    other.query_drop("SELECT 1").await.unwrap();
+    other.query_drop("BEGIN").await.unwrap();
+    let id: Option<u64> = one.query_first("SELECT LAST_INSERT_ID()").await.unwrap();
+    assert_eq!(id, Some(1));
 }
 
 #[tokio::test]
@@ -251,7 +253,7 @@ async fn a_client_may_begin_its_session_anew() {
     one.query_drop("SET time_zone = '+05:00'").await.unwrap();
     assert!(one.reset().await.unwrap());
     let mut other = fixture.connect().await;
-    other.query_drop("DO 1").await.unwrap();
+    other.query_drop("SELECT 1").await.unwrap();
     let found = one.query_first("SELECT @left, @@time_zone").await.unwrap();
     assert_eq!(found, Some((None::<u8>, "SYSTEM".to_owned())));
 }

@@ -74,7 +74,7 @@ impl Up {
         let url = tokio::time::timeout(LONG, async {
             loop {
                 let text = std::fs::read_to_string(log.path()).unwrap();
-                if let Some((before, _)) = text.split_once("/dynamodb/hits\n") {
+                if let Some((before, _)) = text.split_once("/dynamodb/hits ") {
                     return before.split_whitespace().last().unwrap().to_owned();
                 }
                 assert_eq!(child.try_wait().unwrap(), None, "it ended before");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod byte_for_byte;
+mod collation;
 mod pool;
 mod vanishing_clients;
 
@@ -60,7 +61,7 @@ impl Fixture {
     async fn connect_to(&self, address: String, also: CapabilityFlags) -> DatabaseConnection {
         let login = self.login(address);
         let state = self.state(also);
-        DatabaseConnection::open(&login, &state).await.unwrap()
+        DatabaseConnection::connect(&login, &state).await.unwrap().0
     }
 
     fn login(&self, address: String) -> Login {
@@ -76,7 +77,6 @@ impl Fixture {
             capabilities: CAPABILITIES | also,
             collation: 45,
             database: Some(self.database.database().into()),
-            variables: Vec::new(),
         }
     }
 
