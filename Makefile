@@ -28,7 +28,8 @@ up: functions latency mariadb .tools/ministack.installed ## Serve template.yaml 
 
 bench: functions latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md
 	@scripts/require 'command -v wrk' wrk
-	@cargo lambda build --release --locked --quiet --examples
+	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
+	@cargo lambda build --release --locked --quiet -p bare-calls
 	@cargo run --quiet --locked -p bench
 
 test: format lint unit-tests validate ## Run every check

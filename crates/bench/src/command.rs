@@ -1,29 +1,27 @@
 //! The `latency` command as its users run it.
 
 use anyhow::Context as _;
+use latency::results::Column;
 use tokio::process::Command;
 
-/// Runs it, and returns the number with this name in what it found.
-pub(crate) async fn number(arguments: &[&str], name: &str) -> anyhow::Result<f64> {
+const PROGRAM: &str = "target/debug/latency";
+
+/// Runs it, and returns the number in this column of what it found.
+pub(crate) async fn number(arguments: &[&str], column: Column) -> anyhow::Result<f64> {
     let directory = tempfile::tempdir()?;
-    let file = directory.path().join("found.csv");
-    let output = Command::new("target/local/latency")
+    let file = directory.path().join("found.json");
+    let output = Command::new(PROGRAM)
         .args(arguments)
-        .arg("--export-csv")
+        .arg("--export-json")
         .arg(&file)
         .kill_on_drop(true)
         .output()
         .await
-        .context("target/local/latency can't be started: run `make latency`")?;
+        .with_context(|| format!("{PROGRAM} can't be started: run `make latency`"))?;
     let text = std::fs::read_to_string(&file)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let mut lines = text.lines().map(|line| line.split(','));
-    let (names, values) = lines
-        .next()
-        .zip(lines.next())
-        .with_context(|| format!("latency {} wrote no row", arguments.join(" ")))?;
-    let mut row = names.zip(values);
-    row.find(|(found, _)| *found == name)
-        .and_then(|(_, value)| value.parse().ok())
-        .with_context(|| format!("latency {} wrote no {name}", arguments.join(" ")))
+    let found: serde_json::Value = serde_json::from_str(&text)?;
+    found["rows"][0][column.key]
+        .as_f64()
+        .with_context(|| format!("latency {} found no {}", arguments.join(" "), column.key))
 }

@@ -1,5 +1,4 @@
-//! The functions that read a database: against the bare queries that they can't do without, and with more callers than the
-//! database has connections.
+//! The functions that read a database, with more callers than the database has connections.
 
 use std::{
     sync::Arc,
@@ -10,7 +9,6 @@ use anyhow::Context as _;
 use load::{Failure, Measurement, Target, Work, best, closed_loop, on_its_own_thread};
 
 use crate::{
-    backend_loop,
     rows::{Bar, Measured},
     stack::{Served, TIMEOUT, sequential},
 };
@@ -27,31 +25,6 @@ const REQUESTS: u64 = 10_000;
 const WARM_UP: Duration = Duration::from_secs(5);
 /// The best counts, as in the published comparison.
 const RUNS: usize = 2;
-
-/// A query through each function, one after the other, against the same from a bare client.
-pub(crate) async fn against_bare_queries(served: &Served) -> anyhow::Result<Vec<Measured>> {
-    let pooled = backend_loop::turns(served, POOLED, "bare_query", &path(POOLED)).await?;
-    let floor = backend_loop::turns(served, POOLED, "bare_query", "/empty").await?;
-    let direct = "bare_connect_query_disconnect";
-    let direct = backend_loop::turns(served, DIRECT, direct, &path(DIRECT)).await?;
-    Ok(vec![
-        Measured::ratio(
-            "empty ÷ a bare query on an open connection: warm p50",
-            &floor,
-            Bar::None,
-        ),
-        Measured::ratio(
-            "rds-pooled ÷ a bare query on an open connection: warm p50",
-            &pooled,
-            Bar::AtMost(1.2),
-        ),
-        Measured::ratio(
-            "rds-direct ÷ a bare connect, query and disconnect: warm p50",
-            &direct,
-            Bar::AtMost(1.15),
-        ),
-    ])
-}
 
 /// More callers than the database has connections.
 pub(crate) async fn in_a_crowd(served: &Served) -> anyhow::Result<Vec<Measured>> {

@@ -1,15 +1,17 @@
 //! `make bench`: the ratios that the README quotes, each against its bar. Both sides of a ratio are measured in turns, in
 //! one run, because a machine's speed drifts; what counts is the median of the turns' ratios.
 
-mod backend_loop;
+mod bare;
 mod cold;
 mod command;
 mod database;
 mod few_connections;
 mod host;
+mod nginx;
 mod queue;
 mod ratio;
 mod rows;
+mod scaling;
 mod stack;
 mod wrk;
 
@@ -76,8 +78,12 @@ async fn run() -> anyhow::Result<bool> {
 
 async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     let mut measured = host::against_watch(served).await?;
-    measured.push(backend_loop::dynamodb(served).await?);
-    measured.push(backend_loop::s3(served).await?);
+    measured.push(nginx::against_host(served).await?);
+    measured.extend(scaling::environments().await?);
+    for pair in &bare::COUNTERS {
+        measured.push(bare::against_bare_calls(served, pair).await?);
+    }
+    measured.push(scaling::writers_of_one_object(served).await?);
     measured.push(queue::against_bare_loop(served).await?);
     measured.push(queue::run_until_done().await?);
     measured.extend(cold::against_empty(served).await?);
@@ -86,7 +92,9 @@ async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
     if let Some(skipped) = served.stack.skipped().first() {
         eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);
     } else {
-        measured.extend(database::against_bare_queries(served).await?);
+        for pair in &bare::READERS {
+            measured.push(bare::against_bare_calls(served, pair).await?);
+        }
         measured.extend(database::in_a_crowd(served).await?);
         measured.extend(few_connections::measure().await?);
     }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use backends::ministack::REGION;
+use latency::columns;
 use local_lambda::{EventSourceMapping, SqsEventSource, sqs_client};
 
 use crate::{
-    backend_loop::BareLoop,
+    bare::BareCalls,
     command,
     ratio::Ratios,
     rows::{Bar, Measured},
@@ -31,10 +32,10 @@ const RUNS: usize = 5;
 
 /// How fast a mapping and the worker drain a queue of calculations that take no time, against the loop.
 pub(crate) async fn against_bare_loop(served: &Served) -> anyhow::Result<Measured> {
-    eprintln!("draining queues by {WORKER} and by bare_receive_transact_delete");
+    eprintln!("draining queues by {WORKER} and by bare calls");
     let theirs = Queue::create(served, "bench-loop").await?;
     let bare = [("QUEUE_URL", &*theirs.url)];
-    let mut bare = BareLoop::start(served, WORKER, "bare_receive_transact_delete", &bare)?;
+    let mut bare = BareCalls::start(served, WORKER, "receive-transact-delete", &bare)?;
     let mut ratios = Ratios::default();
     for turn in 0..=TURNS {
         // A mapping that stops leaves a long poll behind, which would take the next turn's first messages with it.
@@ -42,7 +43,7 @@ pub(crate) async fn against_bare_loop(served: &Served) -> anyhow::Result<Measure
         ours.fill(served).await?;
         let mapping = ours.drained_by_mapping(served).await?;
         theirs.fill(served).await?;
-        let bare = bare.answer(MESSAGES).await?;
+        let bare = bare.answer(MESSAGES, Duration::ZERO).await?;
         let bare: Duration = bare.iter().sum();
         // The first turn has the cold starts in it.
         if turn > 0 {
@@ -66,7 +67,7 @@ pub(crate) async fn run_until_done() -> anyhow::Result<Measured> {
     eprintln!("running latency {}", arguments.join(" "));
     let mut walls = Ratios::default();
     for _ in 0..RUNS {
-        walls.add(command::number(&arguments, "wall_s").await?);
+        walls.add(command::number(&arguments, columns::WALL_S).await?);
     }
     Ok(Measured::ratio(
         format!("latency calc {messages} {longest}: wall time, s (1.5 × the longest wait + 3 s)"),

@@ -14,6 +14,7 @@ use load::{
 };
 use local_lambda::{HostSettings, Report};
 use local_stack::{Settings, Stack};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     ratio::Ratios,
@@ -77,16 +78,6 @@ impl Served {
         format!("{}{path}", self.stack.url())
     }
 
-    /// The reports of this function's invocations since the last call.
-    pub(crate) async fn reports(&mut self, function: &str) -> Vec<Report> {
-        let mut reports = self.reports.take(self.stack.host()).await;
-        for report in &reports {
-            self.remember_memory(report);
-        }
-        reports.retain(|report| report.function == function);
-        reports
-    }
-
     fn remember_memory(&mut self, report: &Report) {
         let function = report.function.clone();
         let peak = self.peak_memory_bytes.entry(function).or_default();
@@ -131,10 +122,21 @@ impl Served {
 
 /// One request after the other on one connection, on a thread of its own.
 pub(crate) async fn sequential(url: &str, requests: u64) -> anyhow::Result<Latencies> {
+    spaced(url, requests, Duration::ZERO).await
+}
+
+/// The same, with so much time from the beginning of a request to that of the next.
+pub(crate) async fn spaced(
+    url: &str,
+    requests: u64,
+    spacing: Duration,
+) -> anyhow::Result<Latencies> {
     let target = Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?);
-    on_its_own_thread(move || async move { turn(&mut Connection::new(target), requests).await })
-        .await?
-        .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
+    on_its_own_thread(
+        move || async move { turn(&mut Connection::new(target), requests, spacing).await },
+    )
+    .await?
+    .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
 }
 
 /// Two URLs in turns of so many requests, each on a connection that stays open: the ratios of their medians.
@@ -149,7 +151,10 @@ pub(crate) async fn in_turns(
         let (mut a, mut b) = (Connection::new(a), Connection::new(b));
         let mut ratios = Ratios::default();
         for _ in 0..turns {
-            let (a, b) = (turn(&mut a, requests).await?, turn(&mut b, requests).await?);
+            let (a, b) = (
+                turn(&mut a, requests, Duration::ZERO).await?,
+                turn(&mut b, requests, Duration::ZERO).await?,
+            );
             ratios.add(p50(&a) / p50(&b));
         }
         Ok(ratios)
@@ -158,20 +163,23 @@ pub(crate) async fn in_turns(
     .map_err(|failure: Failure| anyhow::anyhow!("{urls:?}: {failure}"))
 }
 
-async fn turn(connection: &mut Connection, requests: u64) -> Result<Latencies, Failure> {
-    for _ in 0..WARM_UP {
-        connection
-            .request()
-            .await
-            .map_err(|failed| failed.failure)?;
-    }
+async fn turn(
+    connection: &mut Connection,
+    requests: u64,
+    spacing: Duration,
+) -> Result<Latencies, Failure> {
     let mut latencies = Latencies::new();
-    for _ in 0..requests {
-        let latency = connection
-            .request()
-            .await
-            .map_err(|failed| failed.failure)?;
-        latencies.record(latency);
+    let mut next = Instant::now();
+    for at in 0..WARM_UP + requests {
+        if !spacing.is_zero() {
+            sleep_until(next).await;
+            next = Instant::now() + spacing;
+        }
+        let latency = connection.request().await;
+        let latency = latency.map_err(|failed| failed.failure)?;
+        if at >= WARM_UP {
+            latencies.record(latency);
+        }
     }
     Ok(latencies)
 }

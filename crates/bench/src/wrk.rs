@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use latency::columns;
 use tokio::process::Command;
 
 use crate::{
@@ -37,7 +38,8 @@ pub(crate) async fn against_probe(served: &Served) -> anyhow::Result<Measured> {
 /// The mean in microseconds.
 async fn probe(url: &str) -> anyhow::Result<f64> {
     let requests = REQUESTS.to_string();
-    let mean_ms = command::number(&["probe", url, "--requests", &requests], "mean_ms").await?;
+    let mean_ms =
+        command::number(&["probe", url, "--requests", &requests], columns::MEAN_MS).await?;
     Ok(mean_ms * 1e3)
 }
 

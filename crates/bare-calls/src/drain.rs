@@ -1,8 +1,5 @@
-//! The calls of a queue, its event source mapping and the worker without any of these around them: what `make bench`
-//! measures the queue against.
-//!
-//! Receives, counts and deletes as many messages as a line on the standard input says and answers with a line of the
-//! nanoseconds that took.
+//! The calls of a queue, its event source mapping and the worker without any of these around them: receives, counts and deletes
+//! as many messages as a line on the standard input says, and answers with the nanoseconds that took.
 
 use std::{
     error::Error,
@@ -17,14 +14,14 @@ use function_kit::{aws, environment::variable};
 /// SQS gives and takes no more at a time.
 const MESSAGES_PER_CALL: i32 = 10;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn receive_transact_delete() -> Result<(), Box<dyn Error>> {
     let config = aws::config()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
     let (table, queue) = (variable("DONE_TABLE_NAME")?, variable("QUEUE_URL")?);
     for line in stdin().lines() {
-        let messages: usize = line?.trim().parse()?;
+        let line = line?;
+        let messages: usize = line.split(' ').next().unwrap_or_default().parse()?;
         let since = Instant::now();
         let mut done = 0;
         while done < messages {
