@@ -49,7 +49,7 @@ lint: tests-built
 # More threads than cores: most tests wait most of the time.
 unit-tests: tests-built .tools/ministack.installed functions mariadb
 	@echo "== tests"
-	@cargo test --locked --workspace -- --test-threads=6
+	@cargo test --locked --workspace -- --test-threads=4
 
 tests-built: format .tools/build-essentials
 	@echo "== tests: cargo test --no-run (two or three minutes the first time)"

@@ -27,9 +27,10 @@ use latency::{
 
 use crate::{rows::Measured, stack::Served};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    let mut met = Ok(true);
+    let ran = local_lambda::block_on(Box::pin(async { met = run().await }));
+    match ran.map_err(anyhow::Error::from).and(met) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -26,12 +26,9 @@ fn main() -> ExitCode {
         }
         Err(Err(error)) => return failed(&error.into()),
     };
-    let ending = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(commands::run(cli)));
-    match ending {
+    let mut ending = Ok(Ending::Done);
+    let run = local_lambda::block_on(Box::pin(async { ending = commands::run(cli).await }));
+    match run.map_err(anyhow::Error::from).and(ending) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::RequestsFailed) => ExitCode::FAILURE,
         Err(error) => match error.downcast_ref::<Signal>() {

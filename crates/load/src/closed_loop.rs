@@ -25,15 +25,22 @@ pub enum Work {
 ///
 /// Calls `on_answer` after each request. The load runs on the runtime of the caller: give it a thread of its own
 /// ([`crate::on_its_own_thread`]).
-pub async fn closed_loop<F>(
+pub async fn closed_loop(
     target: Arc<Target>,
     connections: usize,
     work: Work,
-    on_answer: F,
-) -> Measurement
-where
-    F: Fn() + Clone + Send + 'static,
-{
+    on_answer: impl Fn() + Send + Sync + 'static,
+) -> Measurement {
+    users(target, connections, work, Arc::new(on_answer)).await
+}
+
+/// Not generic, so that it is compiled with this crate, as fast as this crate is.
+async fn users(
+    target: Arc<Target>,
+    connections: usize,
+    work: Work,
+    on_answer: Arc<dyn Fn() + Send + Sync>,
+) -> Measurement {
     let mut opening = JoinSet::new();
     for _ in 0..connections {
         let mut connection = Connection::new(Arc::clone(&target));

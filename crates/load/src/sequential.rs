@@ -24,7 +24,7 @@ impl Sequential {
     }
 
     /// Sends `requests` requests, and calls `on_answer` after each.
-    pub async fn run(&mut self, requests: u64, on_answer: &impl Fn()) -> Measurement {
+    pub async fn run(&mut self, requests: u64, on_answer: &dyn Fn()) -> Measurement {
         self.run_until(pending(), requests, on_answer).await
     }
 
@@ -39,7 +39,7 @@ impl Sequential {
         &mut self,
         over: impl Future<Output = ()>,
         requests: u64,
-        on_answer: &impl Fn(),
+        on_answer: &dyn Fn(),
     ) -> Measurement {
         let mut over = pin!(over);
         let mut measurement = Measurement::default();

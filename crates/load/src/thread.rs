@@ -1,8 +1,11 @@
 //! A thread of its own for the load, so that nothing else delays its clock.
 
-use std::{future::Future, io};
+use std::{future::Future, io, pin::Pin};
 
-use tokio::{runtime::Builder, sync::oneshot};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
 
 /// Runs what `make` makes on a new thread with a runtime of its own, and waits for it.
 ///
@@ -26,13 +29,17 @@ where
                     return;
                 }
             };
-            let done = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    done = make() => Some(done),
-                    () = answer.closed() => None,
-                }
-            });
+            let mut done = None;
+            run(
+                &runtime,
+                Box::pin(async {
+                    tokio::select! {
+                        biased;
+                        finished = make() => done = Some(finished),
+                        () = answer.closed() => {}
+                    }
+                }),
+            );
             if let Some(done) = done {
                 // Nobody waits any more: nothing is lost.
                 let _ = answer.send(Ok(done));
@@ -41,6 +48,11 @@ where
     answered
         .await
         .unwrap_or_else(|_| Err(io::Error::other("the load's thread panicked")))
+}
+
+/// Not generic, so that the runtime's own loop is compiled with this crate, as fast as this crate is.
+fn run(runtime: &Runtime, work: Pin<Box<dyn Future<Output = ()> + '_>>) {
+    runtime.block_on(work);
 }
 
 #[cfg(test)]

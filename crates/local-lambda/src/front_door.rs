@@ -9,7 +9,9 @@ mod invoke_api;
 mod routes;
 mod send_message;
 
-use std::{collections::BTreeSet, convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
@@ -55,7 +57,17 @@ pub async fn serve(
     listener: TcpListener,
     host: Host,
     doors: FrontDoors,
-    until: impl Future<Output = ()>,
+    until: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    serve_until(listener, host, doors, Box::pin(until)).await
+}
+
+/// Not generic, so that the way of every request is compiled with this crate, as fast as this crate is.
+async fn serve_until(
+    listener: TcpListener,
+    host: Host,
+    doors: FrontDoors,
+    until: Pin<Box<dyn Future<Output = ()> + Send + '_>>,
 ) -> Result<(), Error> {
     let routes = Routes::new(doors.routes, &host)?;
     let doors = Arc::new(Doors {

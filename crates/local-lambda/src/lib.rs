@@ -23,6 +23,7 @@ mod logs;
 mod placement;
 mod process;
 mod report;
+mod runtime;
 mod runtime_api;
 mod sqs;
 
@@ -39,4 +40,5 @@ pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};
 pub use logs::{Logs, OnLine};
 pub use report::{Report, Status};
+pub use runtime::block_on;
 pub use sqs::sqs_client;

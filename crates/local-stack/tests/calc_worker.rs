@@ -241,7 +241,6 @@ async fn every_recorded_event_is_answered_with_its_failed_records() {
         ("redelivery.json", vec![], 1),
         ("full-batch.json", vec![], 11),
         ("poison-among-good.json", vec![1, 3, 4, 5, 6, 7, 9], 14),
-        ("fifo.json", vec![2, 4], 17),
     ] {
         let event = recorded(file);
         let expected = ids(&event, &bad);

@@ -3,21 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
-    sync::Arc,
     time::Duration,
 };
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use function_kit::{deadline, logs::Causes};
-use futures_util::{StreamExt, future::join, stream};
+use futures_util::{StreamExt, stream};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use tokio::time::{Instant, sleep};
 use tracing::error;
 
 use crate::{
     calculation::{self, Refused},
-    done::{self, Done, Message},
-    group_commit::{Commits, group_commit},
+    count::{Count, Message, TRANSACTION_MESSAGES},
 };
 
 /// The part of an invocation's time that calculations leave for counting them.
@@ -37,49 +35,67 @@ impl From<NoMessageId> for Diagnostic {
     }
 }
 
-/// Why a record goes back to its queue.
+/// Why a record's calculation is not done.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum NotDone {
     #[error("it asks for no calculation")]
     Refused(#[from] Refused),
     #[error("it would not be done before the deadline")]
     OutOfTime,
-    #[error("it is not known to be counted")]
-    NotCounted(#[from] Arc<done::Error>),
-    #[error("one before it in its message group failed")]
-    OutOfOrder,
 }
 
-/// Works on at most `concurrency` records side by side, and answers before the deadline: with the message ids of the
-/// records that are not done.
+/// Calculates at most `concurrency` records side by side, counts those that are done, and answers before the deadline: with the
+/// message ids of the records that are not known to be counted.
 pub(crate) async fn handle(
-    done: &Done,
+    count: &Count,
     concurrency: NonZeroUsize,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, NoMessageId> {
-    let queues = queues(event.payload.records)?;
+    let records = records(event.payload.records)?;
     let time_left = deadline::time_left(Some(&event.context));
-    let now = Instant::now();
     let longest = time_left - TO_COUNT.min(time_left / 2);
-    let (commits, committer) = group_commit();
-    let batch = Batch {
-        longest,
-        calculated_by: now + longest,
-        commits,
-    };
-    // Owns the batch, because the committer ends when the last record has.
-    let records = async move {
-        stream::iter(queues)
-            .map(|queue| batch.work(queue))
-            .buffer_unordered(concurrency.get())
-            .collect::<Vec<_>>()
-            .await
-    };
-    let (failed, ()) = join(records, committer.run(done, now + time_left)).await;
-    let failed: BTreeSet<String> = failed.into_iter().flatten().collect();
+    let deadline = Instant::now() + time_left;
+    let calculated_by = Instant::now() + longest;
+
+    let calculations = stream::iter(records)
+        .map(async |Record { message, body }| {
+            let outcome = calculate(&body, longest, calculated_by).await;
+            (message, outcome)
+        })
+        .buffer_unordered(concurrency.get());
+    let calculated: Vec<_> = calculations.collect().await;
+
+    let mut failed = BTreeSet::new();
+    // A transaction has no two operations on one item: a message that is twice in a batch is once in here.
+    let mut done = BTreeMap::new();
+    for (message, outcome) in calculated {
+        match outcome {
+            Ok(()) => drop(done.insert(message.id.clone(), message)),
+            Err(error) => {
+                error!(message_id = message.id, error = %Causes(&error), "a calculation is not done");
+                failed.insert(message.id);
+            }
+        }
+    }
+    let done: Vec<Message> = done.into_values().collect();
+    for messages in done.chunks(TRANSACTION_MESSAGES) {
+        if let Err(error) = count.add(messages.to_vec(), deadline).await {
+            error!(messages = messages.len(), error = %Causes(&error), "calculations are not known to be counted");
+            failed.extend(messages.iter().map(|message| message.id.clone()));
+        }
+    }
     let mut response = SqsBatchResponse::default();
     response.set_failures(failed);
     Ok(response)
+}
+
+async fn calculate(body: &str, longest: Duration, by: Instant) -> Result<(), NotDone> {
+    let x = calculation::duration(body, longest)?;
+    if Instant::now() + x > by {
+        return Err(NotDone::OutOfTime);
+    }
+    sleep(x).await;
+    Ok(())
 }
 
 /// A record that a response can name.
@@ -89,74 +105,18 @@ struct Record {
     body: String,
 }
 
-/// What all records of an invocation share.
-#[derive(Debug)]
-struct Batch {
-    longest: Duration,
-    calculated_by: Instant,
-    commits: Commits,
-}
-
-impl Batch {
-    /// Works on records one after the other up to the first that fails, and returns the message ids of that and the rest.
-    async fn work(&self, records: Vec<Record>) -> Vec<String> {
-        let mut failed = Vec::new();
-        for Record { message, body } in records {
-            let id = message.id.clone();
-            let outcome = match failed.is_empty() {
-                true => self.calculate(message, &body).await,
-                false => Err(Failure::OutOfOrder),
-            };
-            if let Err(failure) = outcome {
-                error!(message_id = id, error = %Causes(&failure), "a record failed");
-                failed.push(id);
-            }
-        }
-        failed
-    }
-
-    async fn calculate(&self, message: Message, body: &str) -> Result<(), Failure> {
-        let x = calculation::duration(body, self.longest)?;
-        if Instant::now() + x > self.calculated_by {
-            return Err(Failure::OutOfTime);
-        }
-        let calculation = self.commits.begin(message);
-        sleep(x).await;
-        Ok(calculation.count().await?)
-    }
-}
-
-/// The records, in one queue where one must wait for the other: in the message groups of a FIFO queue. The message groups
-/// of a standard queue order nothing, they make its tenants' shares fair.
-fn queues(records: Vec<SqsMessage>) -> Result<Vec<Vec<Record>>, NoMessageId> {
-    /// Sorts groups among themselves, which have no order.
-    #[derive(PartialEq, Eq, PartialOrd, Ord)]
-    enum Queue {
-        Alone(usize),
-        Group(String),
-    }
-    let mut queues: BTreeMap<Queue, Vec<Record>> = BTreeMap::new();
-    for (index, mut record) in records.into_iter().enumerate() {
-        let fifo = record
-            .event_source_arn
-            .is_some_and(|queue| queue.ends_with(".fifo"));
-        let group = record.attributes.remove("MessageGroupId");
-        let queue = match group.filter(|_| fifo) {
-            Some(group) => Queue::Group(group),
-            None => Queue::Alone(index),
-        };
+fn records(records: Vec<SqsMessage>) -> Result<Vec<Record>, NoMessageId> {
+    let record = |(index, record): (usize, SqsMessage)| {
         let id = record.message_id.filter(|id| !id.is_empty());
         let sent_at = record.attributes.get("SentTimestamp");
         let message = Message {
             id: id.ok_or(NoMessageId(index))?,
             sent_at: sent_at.and_then(|millis| millis.parse().ok()),
         };
-        queues.entry(queue).or_default().push(Record {
-            message,
-            body: record.body.unwrap_or_default(),
-        });
-    }
-    Ok(queues.into_values().collect())
+        let body = record.body.unwrap_or_default();
+        Ok(Record { message, body })
+    };
+    records.into_iter().enumerate().map(record).collect()
 }
 
 #[cfg(test)]
@@ -164,31 +124,32 @@ mod tests {
     use std::time::Instant;
 
     use function_kit::testing::{context, damaged, emulator, recorded_events};
+    use futures_util::future::join;
     use serde_json::{Value, json};
     use tokio::time::timeout;
 
     use super::*;
-    use crate::done::fixture::EmulatedTable;
+    use crate::count::fixture::EmulatedTable;
 
     const TIMEOUT: Duration = Duration::from_secs(30);
     const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
     /// The message ids of the records that failed, in an invocation that may take so long.
     async fn failed_of(
-        done: &Done,
+        counter: &Count,
         concurrency: NonZeroUsize,
         time: Duration,
         event: Value,
     ) -> BTreeSet<String> {
         let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context(time));
-        let response = timeout(time + TIMEOUT, handle(done, concurrency, event)).await;
+        let response = timeout(time + TIMEOUT, handle(counter, concurrency, event)).await;
         let response = response.expect("it ends").unwrap();
         let failures = response.batch_item_failures.into_iter();
         failures.map(|failure| failure.item_identifier).collect()
     }
 
     async fn failed(table: &EmulatedTable, event: Value) -> BTreeSet<String> {
-        failed_of(&table.done, CONCURRENCY, TIMEOUT, event).await
+        failed_of(&table.counter, CONCURRENCY, TIMEOUT, event).await
     }
 
     fn recorded(file: &str) -> Value {
@@ -223,8 +184,6 @@ mod tests {
             ("redelivery.json", vec![], 0),
             ("full-batch.json", vec![], 10),
             ("poison-among-good.json", vec![1, 3, 4, 5, 6, 7, 9], 3),
-            // The third is poison, and the fifth is of the same message group.
-            ("fifo.json", vec![2, 4], 3),
         ] {
             let event = recorded(file);
             let ids = ids(&event);
@@ -233,7 +192,7 @@ mod tests {
             count += good;
             assert_eq!(table.count().await, count, "{file}");
         }
-        assert_eq!(recorded_events("calc-worker").unwrap().len(), 5);
+        assert_eq!(recorded_events("calc-worker").unwrap().len(), 4);
     }
 
     #[tokio::test]
@@ -263,8 +222,8 @@ mod tests {
         let event = json!({ "Records": records });
         let cut_off = timeout(Duration::from_millis(200), failed(&table, event.clone())).await;
         assert!(cut_off.is_err());
-        let before = table.count().await;
-        assert!(before < 20, "{before}");
+        // While it is being counted, too: some transactions are done then, and some are not known of.
+        assert_eq!(table.count().await, 0);
         assert_eq!(failed(&table, event).await, nobody());
         assert_eq!(table.count().await, 20);
     }
@@ -278,7 +237,7 @@ mod tests {
         emulator.suspend().await.unwrap();
         let event = batch(0..10, "0");
         let time = Duration::from_secs(3);
-        let away = failed_of(&table.done, CONCURRENCY, time, event.clone()).await;
+        let away = failed_of(&table.counter, CONCURRENCY, time, event.clone()).await;
         assert_eq!(away, BTreeSet::from_iter(ids(&event)));
 
         emulator.resume().await.unwrap();
@@ -300,7 +259,7 @@ mod tests {
         let table = EmulatedTable::new().await;
         let two = NonZeroUsize::new(2).unwrap();
         let start = Instant::now();
-        let failed = failed_of(&table.done, two, TIMEOUT, batch(0..6, "0.2")).await;
+        let failed = failed_of(&table.counter, two, TIMEOUT, batch(0..6, "0.2")).await;
         assert_eq!(failed, nobody());
         assert!(start.elapsed() >= Duration::from_millis(600));
     }
@@ -313,7 +272,7 @@ mod tests {
         let one = NonZeroUsize::MIN;
         let event = batch(0..4, "1");
         let start = Instant::now();
-        let failed = failed_of(&table.done, one, time, event.clone()).await;
+        let failed = failed_of(&table.counter, one, time, event.clone()).await;
         assert!(start.elapsed() < time);
         assert!(!failed.contains("0") && failed.contains("2") && failed.contains("3"));
         let count = table.count().await;
@@ -327,82 +286,19 @@ mod tests {
         let table = EmulatedTable::new().await;
         let start = Instant::now();
         let time = Duration::from_secs(10);
-        let failed = failed_of(&table.done, CONCURRENCY, time, batch(0..2, "9.5")).await;
+        let failed = failed_of(&table.counter, CONCURRENCY, time, batch(0..2, "9.5")).await;
         assert_eq!(failed.len(), 2);
         assert!(start.elapsed() < Duration::from_secs(9));
     }
 
     #[tokio::test]
-    async fn records_that_finish_together_are_counted_together() {
+    async fn a_batch_is_counted_in_as_few_transactions_as_it_fits_into() {
         let table = EmulatedTable::new().await;
         let many = NonZeroUsize::new(1000).unwrap();
-        let failed = failed_of(&table.done, many, TIMEOUT, batch(0..500, "0")).await;
+        let failed = failed_of(&table.counter, many, TIMEOUT, batch(0..500, "0")).await;
         assert_eq!(failed, nobody());
         assert_eq!(table.count().await, 500);
-        let transactions = table.transactions().await;
-        assert!(transactions < 20, "{transactions}");
-    }
-
-    #[tokio::test]
-    async fn records_that_finish_soon_after_each_other_are_counted_together() {
-        let table = EmulatedTable::new().await;
-        let record = |id: u64| {
-            let x = id as f64 / 100.0;
-            json!({ "messageId": id.to_string(), "body": json!({ "x": x }).to_string() })
-        };
-        let event = json!({ "Records": (0..100).map(record).collect::<Vec<_>>() });
-        assert_eq!(failed(&table, event).await, nobody());
-        assert_eq!(table.count().await, 100);
-        // One every 100 ms for a second, and some for the edges.
-        let transactions = table.transactions().await;
-        assert!(transactions <= 15, "{transactions}");
-    }
-
-    #[tokio::test]
-    async fn a_record_waits_for_no_calculation_to_be_counted() {
-        let table = EmulatedTable::new().await;
-        let mut event = batch(0..1, "0");
-        let long = batch(1..2, "2");
-        let records = event["Records"].as_array_mut().unwrap();
-        records.extend(long["Records"].as_array().unwrap().clone());
-        assert_eq!(failed(&table, event).await, nobody());
-        let mut done = Vec::new();
-        for id in 0..2 {
-            let item = table.item(&format!("message/{id}")).await.unwrap();
-            done.push(item["done_at"]);
-        }
-        assert!(done[0] + 1000 < done[1], "{done:?}");
-    }
-
-    #[tokio::test]
-    async fn message_groups_of_a_standard_queue_order_nothing() {
-        let table = EmulatedTable::new().await;
-        let mut event = recorded("fifo.json");
-        for record in event["Records"].as_array_mut().unwrap() {
-            record["eventSourceARN"] = "arn:aws:sqs:eu-west-2:123456789012:latency".into();
-        }
-        let third = BTreeSet::from([ids(&event)[2].clone()]);
-        assert_eq!(failed(&table, event).await, third);
-    }
-
-    #[tokio::test]
-    async fn records_of_a_message_group_are_in_work_one_after_the_other() {
-        let table = EmulatedTable::new().await;
-        let mut event = batch(0..3, "0.2");
-        for record in event["Records"].as_array_mut().unwrap() {
-            record["eventSourceARN"] = "arn:aws:sqs:eu-west-2:123456789012:latency.fifo".into();
-            record["attributes"] = json!({ "MessageGroupId": "a" });
-        }
-        assert_eq!(failed(&table, event).await, nobody());
-        let mut done = Vec::new();
-        for id in 0..3 {
-            let item = table.item(&format!("message/{id}")).await.unwrap();
-            done.push(item["done_at"]);
-        }
-        assert!(
-            done[0] + 200 <= done[1] && done[1] + 200 <= done[2],
-            "{done:?}"
-        );
+        assert_eq!(table.transactions().await, 500_u64.div_ceil(99));
     }
 
     #[tokio::test]
@@ -412,7 +308,9 @@ mod tests {
             let mut event = batch(0..3, "0");
             event["Records"][1]["messageId"] = id;
             let event = LambdaEvent::new(serde_json::from_value(event).unwrap(), context(TIMEOUT));
-            let error = handle(&table.done, CONCURRENCY, event).await.unwrap_err();
+            let error = handle(&table.counter, CONCURRENCY, event)
+                .await
+                .unwrap_err();
             assert_eq!(error.to_string(), "record 1 of the batch has no message id");
         }
         assert_eq!(table.count().await, 0);
@@ -434,7 +332,7 @@ mod tests {
                 .filter_map(|record| record.message_id.clone())
                 .collect();
             let event = LambdaEvent::new(event, context(Duration::from_secs(3)));
-            if let Ok(response) = handle(&table.done, CONCURRENCY, event).await {
+            if let Ok(response) = handle(&table.counter, CONCURRENCY, event).await {
                 let failures = response.batch_item_failures.into_iter();
                 let failed: BTreeSet<String> =
                     failures.map(|failure| failure.item_identifier).collect();

@@ -1,16 +1,15 @@
 //! Calculates what the messages of a queue ask for, and counts each calculation once.
 
 mod calculation;
-mod done;
+mod count;
 mod event_handler;
-mod group_commit;
 
 use std::num::NonZeroUsize;
 
 use function_kit::{aws, environment::variable, logs};
 use lambda_runtime::{Error, run, service_fn};
 
-use crate::done::Done;
+use crate::count::Count;
 
 /// How many records of a batch are in work side by side, unless `CONCURRENCY` says otherwise: a calculation that waits
 /// holds no core, but its record.
@@ -25,10 +24,10 @@ async fn main() -> Result<(), Error> {
             .map_err(|_| "CONCURRENCY is not a whole number above 0")?,
         Err(_) => CONCURRENCY,
     };
-    let done = Done::new(&aws::config()?, variable("DONE_TABLE_NAME")?);
-    done.open_connection().await;
+    let count = Count::new(&aws::config()?, variable("DONE_TABLE_NAME")?);
+    count.open_connection().await;
     run(service_fn(|event| {
-        event_handler::handle(&done, concurrency, event)
+        event_handler::handle(&count, concurrency, event)
     }))
     .await
 }

@@ -20,7 +20,7 @@ use function_kit::{
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// The key of the item with the count.
-const DONE: &str = "done";
+const KEY: &str = "done";
 /// Keys of messages begin with it, so that no message id is the count's key.
 const MESSAGE: &str = "message/";
 
@@ -50,7 +50,7 @@ pub(crate) struct Message {
 /// took the message and when it was counted, `sent_at` and `done_at` in milliseconds since 1970, and when the item may go,
 /// `expires` in seconds since 1970.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub(crate) struct Count {
     client: Client,
     table: String,
 }
@@ -66,7 +66,7 @@ pub(crate) enum Error {
     Refused(#[source] Box<SdkError<TransactWriteItemsError>>),
 }
 
-impl Done {
+impl Count {
     pub(crate) fn new(config: &SdkConfig, table: String) -> Self {
         let client = Client::new(config);
         Self { client, table }
@@ -78,7 +78,7 @@ impl Done {
             .client
             .get_item()
             .table_name(&self.table)
-            .key("id", AttributeValue::S(DONE.into()));
+            .key("id", AttributeValue::S(KEY.into()));
         let _ = connection::open(get.send()).await;
     }
 
@@ -86,7 +86,7 @@ impl Done {
     ///
     /// Tries again until it is `until` when DynamoDB is unavailable, or others write the count at the same time: the SDK
     /// does not repeat a cancelled transaction.
-    pub(crate) async fn count(
+    pub(crate) async fn add(
         &self,
         mut messages: Vec<Message>,
         until: Instant,
@@ -135,7 +135,7 @@ impl Done {
             .collect::<Result<Vec<_>, _>>()
             .map_err(SdkError::construction_failure)?;
         let add = self
-            .add(messages.len())
+            .update(messages.len())
             .map_err(SdkError::construction_failure)?;
         actions.push(add);
         // The SDK gives the transaction a token, the same in all its attempts: it is done once in ten minutes.
@@ -162,10 +162,10 @@ impl Done {
         Ok(TransactWriteItem::builder().put(put.build()?).build())
     }
 
-    fn add(&self, messages: usize) -> Result<TransactWriteItem, BuildError> {
+    fn update(&self, messages: usize) -> Result<TransactWriteItem, BuildError> {
         let update = Update::builder()
             .table_name(&self.table)
-            .key("id", AttributeValue::S(DONE.into()))
+            .key("id", AttributeValue::S(KEY.into()))
             .update_expression("ADD done :messages, transactions :one")
             .expression_attribute_values(":messages", AttributeValue::N(messages.to_string()))
             .expression_attribute_values(":one", AttributeValue::N("1".into()));
@@ -214,7 +214,7 @@ pub(crate) mod fixture {
     use super::*;
 
     pub(crate) struct EmulatedTable {
-        pub(crate) done: Done,
+        pub(crate) counter: Count,
         pub(crate) endpoint: String,
     }
 
@@ -227,18 +227,22 @@ pub(crate) mod fixture {
         pub(crate) async fn within(emulator: &Ministack) -> Self {
             let table = emulator::make(emulator, "CalcTable").await.unwrap();
             let endpoint = emulator.endpoint().to_owned();
-            let done = done(&endpoint, &table);
-            Self { done, endpoint }
+            let counter = counter(&endpoint, &table);
+            Self { counter, endpoint }
         }
 
         /// The same count, reached by way of another endpoint.
-        pub(crate) fn by_way_of(&self, endpoint: &str) -> Done {
-            done(endpoint, &self.done.table)
+        pub(crate) fn by_way_of(&self, endpoint: &str) -> Count {
+            counter(endpoint, &self.counter.table)
         }
 
         /// The number attributes of an item.
         pub(crate) async fn item(&self, id: &str) -> Option<Numbers> {
-            let get = self.done.client.get_item().table_name(&self.done.table);
+            let get = self
+                .counter
+                .client
+                .get_item()
+                .table_name(&self.counter.table);
             let output = get.key("id", AttributeValue::S(id.into())).send().await;
             let item = output.unwrap().item?;
             let numbers = item
@@ -249,23 +253,23 @@ pub(crate) mod fixture {
 
         /// The count.
         pub(crate) async fn count(&self) -> u64 {
-            let item = self.item(DONE).await;
+            let item = self.item(KEY).await;
             item.map_or(0, |item| item["done"])
         }
 
         /// How many transactions made it.
         pub(crate) async fn transactions(&self) -> u64 {
-            let item = self.item(DONE).await;
+            let item = self.item(KEY).await;
             item.map_or(0, |item| item["transactions"])
         }
 
         /// Makes the count something that is no number.
         pub(crate) async fn put_count(&self, count: &str) {
-            self.done
+            self.counter
                 .client
                 .put_item()
-                .table_name(&self.done.table)
-                .item("id", AttributeValue::S(DONE.into()))
+                .table_name(&self.counter.table)
+                .item("id", AttributeValue::S(KEY.into()))
                 .item("done", AttributeValue::S(count.into()))
                 .send()
                 .await
@@ -275,9 +279,9 @@ pub(crate) mod fixture {
 
     pub(crate) type Numbers = std::collections::BTreeMap<String, u64>;
 
-    pub(crate) fn done(endpoint: &str, table: &str) -> Done {
+    pub(crate) fn counter(endpoint: &str, table: &str) -> Count {
         let config = emulator::config(endpoint).unwrap();
-        Done::new(&config, table.to_owned())
+        Count::new(&config, table.to_owned())
     }
 }
 
@@ -308,7 +312,7 @@ mod tests {
     #[tokio::test]
     async fn messages_are_counted_once_whatever_they_are_delivered_with() {
         let table = EmulatedTable::new().await;
-        table.done.open_connection().await;
+        table.counter.open_connection().await;
         for (ids, count, transactions) in [
             (0..3, 3, 1),
             (0..3, 3, 1),
@@ -316,7 +320,7 @@ mod tests {
             (5..6, 6, 3),
             (0..99, 99, 4),
         ] {
-            table.done.count(messages(ids), in_time()).await.unwrap();
+            table.counter.add(messages(ids), in_time()).await.unwrap();
             assert_eq!(table.count().await, count);
             assert_eq!(table.transactions().await, transactions);
         }
@@ -334,7 +338,7 @@ mod tests {
             u64::try_from(now.as_millis()).unwrap()
         };
         let before = now();
-        table.done.count(vec![message], in_time()).await.unwrap();
+        table.counter.add(vec![message], in_time()).await.unwrap();
         let item = table.item("message/a").await.unwrap();
         assert_eq!(item["sent_at"], 1_700_000_000_123);
         assert!((before..=now()).contains(&item["done_at"]), "{item:?}");
@@ -346,10 +350,10 @@ mod tests {
     async fn no_message_is_mistaken_for_the_count() {
         let table = EmulatedTable::new().await;
         let message = Message {
-            id: DONE.to_owned(),
+            id: KEY.to_owned(),
             sent_at: None,
         };
-        table.done.count(vec![message], in_time()).await.unwrap();
+        table.counter.add(vec![message], in_time()).await.unwrap();
         assert_eq!(table.count().await, 1);
     }
 
@@ -357,7 +361,7 @@ mod tests {
     async fn a_count_that_is_no_number_is_refused() {
         let table = EmulatedTable::new().await;
         table.put_count("many").await;
-        let error = table.done.count(messages(0..3), in_time()).await;
+        let error = table.counter.add(messages(0..3), in_time()).await;
         let error = error.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");
         assert_eq!(table.item("message/0").await, None);
@@ -366,7 +370,7 @@ mod tests {
     #[tokio::test]
     async fn no_time_left_is_unavailable() {
         let table = EmulatedTable::new().await;
-        let error = table.done.count(messages(0..3), Instant::now()).await;
+        let error = table.counter.add(messages(0..3), Instant::now()).await;
         let error = error.unwrap_err();
         assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
     }
@@ -374,9 +378,9 @@ mod tests {
     #[tokio::test]
     async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
         let silent = SilentBackend::start().unwrap();
-        let done = fixture::done(&silent.endpoint().unwrap(), "done");
+        let counter = fixture::counter(&silent.endpoint().unwrap(), "done");
         let until = Instant::now() + Duration::from_millis(300);
-        let count = timeout(TIME, done.count(messages(0..3), until)).await;
+        let count = timeout(TIME, counter.add(messages(0..3), until)).await;
         let error = count.expect("given up in time").unwrap_err();
         assert!(matches!(error, Error::Unavailable(None)), "{error:?}");
     }
@@ -385,12 +389,12 @@ mod tests {
     async fn a_backend_that_comes_back_in_time_is_waited_for() {
         let mut emulator = emulator::durable().await.unwrap();
         let table = EmulatedTable::within(&emulator).await;
-        table.done.count(messages(0..1), in_time()).await.unwrap();
+        table.counter.add(messages(0..1), in_time()).await.unwrap();
         emulator.suspend().await.unwrap();
-        let done = table.by_way_of(&table.endpoint);
+        let counter = table.by_way_of(&table.endpoint);
         let counting =
             tokio::spawn(
-                async move { done.count(messages(0..3), Instant::now() + TIME * 2).await },
+                async move { counter.add(messages(0..3), Instant::now() + TIME * 2).await },
             );
         sleep(Duration::from_millis(500)).await;
         assert!(!counting.is_finished());
@@ -407,10 +411,11 @@ mod tests {
             let way = GoBetween::start(&table.endpoint, vec![Answer::Lost; lost])
                 .await
                 .unwrap();
-            let done = table.by_way_of(way.endpoint());
+            let counter = table.by_way_of(way.endpoint());
             let before = table.count().await;
             let first = 100 * u64::try_from(lost).unwrap();
-            done.count(messages(first..first + 5), in_time())
+            counter
+                .add(messages(first..first + 5), in_time())
                 .await
                 .unwrap();
             assert!(way.requests() > lost, "{lost}");
@@ -443,8 +448,8 @@ mod tests {
             cancelled(["ThrottlingError", "None", "ProvisionedThroughputExceeded"]),
         ];
         let way = GoBetween::start(&table.endpoint, answers).await.unwrap();
-        let done = table.by_way_of(way.endpoint());
-        done.count(messages(0..2), in_time()).await.unwrap();
+        let counter = table.by_way_of(way.endpoint());
+        counter.add(messages(0..2), in_time()).await.unwrap();
         assert_eq!((way.requests(), table.count().await), (4, 2));
     }
 
@@ -455,9 +460,9 @@ mod tests {
         let way = GoBetween::start(&table.endpoint, vec![conflict; 1000])
             .await
             .unwrap();
-        let done = table.by_way_of(way.endpoint());
+        let counter = table.by_way_of(way.endpoint());
         let until = Instant::now() + Duration::from_secs(3);
-        let error = done.count(messages(0..2), until).await.unwrap_err();
+        let error = counter.add(messages(0..2), until).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable(Some(_))), "{error:?}");
         assert!(way.requests() > 1);
         assert_eq!(table.count().await, 0);
@@ -470,8 +475,8 @@ mod tests {
         let way = GoBetween::start(&table.endpoint, vec![refused])
             .await
             .unwrap();
-        let done = table.by_way_of(way.endpoint());
-        let error = done.count(messages(0..2), in_time()).await.unwrap_err();
+        let counter = table.by_way_of(way.endpoint());
+        let error = counter.add(messages(0..2), in_time()).await.unwrap_err();
         assert!(matches!(error, Error::Refused(_)), "{error:?}");
         assert_eq!(way.requests(), 1);
     }
@@ -481,15 +486,15 @@ mod tests {
         let table = EmulatedTable::new().await;
         let mut environments = JoinSet::new();
         for environment in 0..16 {
-            let done = table.by_way_of(&table.endpoint);
+            let counter = table.by_way_of(&table.endpoint);
             environments.spawn(async move {
                 // Each message is in two hands.
                 for first in [environment * 20, environment * 20 + 10] {
-                    let outcome = done.count(messages(first..first + 10), in_time()).await;
+                    let outcome = counter.add(messages(first..first + 10), in_time()).await;
                     outcome.unwrap();
                 }
                 let next = (environment + 1) % 16 * 20;
-                let outcome = done.count(messages(next..next + 20), in_time()).await;
+                let outcome = counter.add(messages(next..next + 20), in_time()).await;
                 outcome.unwrap();
             });
         }
