@@ -45,7 +45,8 @@ async fn run() -> anyhow::Result<bool> {
     let measured_at = SystemTime::now();
     let before = Machine::now();
     let mut served = Served::start().await?;
-    let measured = measure(&mut served).await;
+    let part = std::env::args().nth(1);
+    let measured = measure(&mut served, part.as_deref()).await;
     // Nothing is left running, however the measuring went.
     let stopped = served.stop().await;
     let measured = measured?;
@@ -77,22 +78,31 @@ async fn run() -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-async fn measure(served: &mut Served) -> anyhow::Result<Vec<Measured>> {
-    let mut measured = host::against_watch(served).await?;
-    measured.push(nginx::against_host(served).await?);
-    measured.extend(scaling::environments().await?);
-    for pair in &bare::COUNTERS {
-        measured.push(bare::against_bare_calls(served, pair).await?);
+/// The rows of a part, or of all of them: `host`, `functions`, `queue` or `database`.
+async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
+    let wanted = |name: &str| part.is_none_or(|part| part == name);
+    let mut measured = Vec::new();
+    if wanted("host") {
+        measured.extend(host::against_watch(served).await?);
+        measured.push(nginx::against_host(served).await?);
+        measured.extend(scaling::environments().await?);
+        measured.push(wrk::against_probe(served).await?);
     }
-    measured.push(scaling::writers_of_one_object(served).await?);
-    measured.push(queue::against_bare_loop(served).await?);
-    measured.push(queue::run_until_done().await?);
-    measured.extend(cold::against_empty(served).await?);
-    measured.extend(served.footprints().await?);
-    measured.push(wrk::against_probe(served).await?);
+    if wanted("functions") {
+        for pair in &bare::COUNTERS {
+            measured.push(bare::against_bare_calls(served, pair).await?);
+        }
+        measured.push(scaling::writers_of_one_object(served).await?);
+        measured.extend(cold::against_empty(served).await?);
+        measured.extend(served.footprints().await?);
+    }
+    if wanted("queue") {
+        measured.push(queue::against_bare_loop(served).await?);
+        measured.push(queue::run_until_done().await?);
+    }
     if let Some(skipped) = served.stack.skipped().first() {
         eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);
-    } else {
+    } else if wanted("database") {
         for pair in &bare::READERS {
             measured.push(bare::against_bare_calls(served, pair).await?);
         }

@@ -72,7 +72,7 @@ pub(crate) async fn handle(
         match outcome {
             Ok(()) => drop(done.insert(message.id.clone(), message)),
             Err(error) => {
-                error!(message_id = message.id, error = %Causes(&error), "a calculation is not done");
+                error!(message_id = message.id, error = %Causes(&error), "a record failed");
                 failed.insert(message.id);
             }
         }
@@ -80,8 +80,10 @@ pub(crate) async fn handle(
     let done: Vec<Message> = done.into_values().collect();
     for messages in done.chunks(TRANSACTION_MESSAGES) {
         if let Err(error) = count.add(messages.to_vec(), deadline).await {
-            error!(messages = messages.len(), error = %Causes(&error), "calculations are not known to be counted");
-            failed.extend(messages.iter().map(|message| message.id.clone()));
+            for message in messages {
+                error!(message_id = message.id, error = %Causes(&error), "a record failed");
+                failed.insert(message.id.clone());
+            }
         }
     }
     let mut response = SqsBatchResponse::default();
