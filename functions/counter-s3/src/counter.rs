@@ -1,9 +1,6 @@
 //! The counter: one object, compared and swapped.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::{
     Client,
@@ -16,7 +13,10 @@ use function_kit::{
     aws::{self, SdkConfig},
     connection,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
 
 use crate::contention::Contention;
 
@@ -34,8 +34,15 @@ const TO_FINISH_A_TRY: u32 = 4;
 pub(crate) struct Counter {
     client: Client,
     bucket: String,
-    known: Mutex<Option<Seen>>,
-    contention: Mutex<Contention>,
+    // Held for a whole hit: two hits of one environment would only get into each other's way.
+    memory: Mutex<Memory>,
+}
+
+/// What an environment keeps from one hit to the next.
+#[derive(Debug, Default)]
+struct Memory {
+    seen: Option<Seen>,
+    contention: Contention,
 }
 
 /// The object as it was last seen.
@@ -72,15 +79,15 @@ impl Counter {
         Self {
             client: Client::from_conf(config),
             bucket,
-            known: Mutex::default(),
-            contention: Mutex::default(),
+            memory: Mutex::default(),
         }
     }
 
     /// Opens the connection to S3 by reading the object, so that the first hit is one write as well. Should another write
     /// come in between, that hit finds out and reads again.
     pub(crate) async fn open_connection(&self) {
-        *lock(&self.known) = connection::open(self.read()).await.and_then(Result::ok);
+        let read = connection::open(self.read()).await;
+        self.memory.lock().await.seen = read.and_then(Result::ok);
     }
 
     /// Counts a hit, and returns the count after it.
@@ -96,31 +103,30 @@ impl Counter {
     async fn compare_and_swap(&self, time_left: Duration) -> Result<u64, Error> {
         let start = Instant::now();
         let to_start_a_try = time_left - time_left / TO_FINISH_A_TRY;
-        // Taken, not copied: a write that ends in an unknown way leaves nothing behind to rely on.
-        let mut known = lock(&self.known).take();
+        let Memory { seen, contention } = &mut *self.memory.lock().await;
         loop {
             let left = to_start_a_try.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Err(Error::OutOfTime);
             }
-            let pause = lock(&self.contention).pause(Instant::now(), left, to_start_a_try);
-            if let Some(pause) = pause {
+            if let Some(pause) = contention.pause(Instant::now(), left, to_start_a_try) {
                 // What was seen before the pause is most likely out of date after it: a write would be one for nothing.
-                known = None;
+                *seen = None;
                 sleep(pause).await;
             }
             let tried = Instant::now();
-            let current = match known.take() {
+            // Taken, not copied: a write that ends in an unknown way leaves nothing behind to rely on.
+            let current = match seen.take() {
                 Some(seen) => seen,
                 None => self.read().await?,
             };
             let hits = current.hits.checked_add(1).ok_or(Error::NotANumber)?;
             if let Some(written) = self.write(hits, current.etag).await? {
-                lock(&self.contention).won();
-                *lock(&self.known) = Some(written);
+                contention.won();
+                *seen = Some(written);
                 return Ok(hits);
             }
-            lock(&self.contention).lost(Instant::now(), tried.elapsed());
+            contention.lost(Instant::now(), tried.elapsed());
         }
     }
 
@@ -200,11 +206,6 @@ where
     } else {
         Error::Refused(error.into())
     }
-}
-
-/// A lock is held for a few instructions that do not panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -314,11 +315,9 @@ mod tests {
         let bucket = EmulatedBucket::new().await;
         bucket.put("41").await;
         bucket.counter.open_connection().await;
-        assert!(
-            lock(&bucket.counter.known)
-                .as_ref()
-                .is_some_and(|seen| seen.hits == 41)
-        );
+        let memory = bucket.counter.memory.lock().await;
+        assert!(memory.seen.as_ref().is_some_and(|seen| seen.hits == 41));
+        drop(memory);
         bucket.counter.open_connection().await;
         assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 42);
     }
@@ -341,7 +340,7 @@ mod tests {
         let way = GoBetween::start(&bucket.endpoint, vec![Answer::Instead(409, body)]).await;
         let way = way.unwrap();
         let counter = fixture::counter(way.endpoint(), &bucket.counter.bucket);
-        *lock(&counter.known) = Some(Seen {
+        counter.memory.lock().await.seen = Some(Seen {
             hits: 0,
             etag: None,
         });
@@ -378,12 +377,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_time_left_is_out_of_time_and_nothing_is_relied_on_after_it() {
+    async fn no_time_left_is_out_of_time() {
         let bucket = EmulatedBucket::new().await;
         assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 1);
         let error = bucket.counter.hit(Duration::ZERO).await.unwrap_err();
         assert!(matches!(error, Error::OutOfTime), "{error:?}");
-        assert!(lock(&bucket.counter.known).is_none());
+        assert_eq!(bucket.counter.hit(TIME).await.unwrap(), 2);
     }
 
     #[tokio::test]
@@ -412,12 +411,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_backend_that_never_answers_is_given_up_when_time_is_up() {
+    async fn a_backend_that_never_answers_is_given_up_in_time_and_what_was_written_is_unknown() {
         let silent = SilentBackend::start().unwrap();
         let counter = fixture::counter(&silent.endpoint().unwrap(), "counter");
+        counter.memory.lock().await.seen = Some(Seen {
+            hits: 41,
+            etag: None,
+        });
         let time = Duration::from_millis(300);
         let hit = timeout(TIME, counter.hit(time)).await;
         let error = hit.expect("given up in time").unwrap_err();
         assert!(matches!(error, Error::OutOfTime), "{error:?}");
+        assert!(counter.memory.lock().await.seen.is_none());
     }
 }
