@@ -5,11 +5,9 @@
 
 mod administration;
 mod data_directory;
-mod error;
 mod program;
 mod server;
 
 pub use administration::Administration;
-pub use error::Error;
-pub use program::{find_program, version};
+pub use program::{find_program, not_installed, version};
 pub use server::{MariaDb, Options};

@@ -6,10 +6,8 @@
 mod cloudformation;
 mod emulator;
 mod endpoint;
-mod error;
 mod program;
 
 pub use emulator::Ministack;
 pub use endpoint::{ACCOUNT_ID, REGION, variables};
-pub use error::Error;
 pub use program::find_program;

@@ -31,7 +31,7 @@ pub async fn settings(template: &Template) -> anyhow::Result<DatabaseSettings> {
         match data(&Cache::new(CACHE), template.database.rows).await {
             Ok(data) => settings.server.data = Some(data),
             // The stack says what becomes of those who need it.
-            Err(CacheError::MariaDb(backends::mariadb::Error::NotInstalled)) => {}
+            Err(CacheError::MariaDb(backends::Error::NotInstalled { .. })) => {}
             Err(error) => return Err(error.into()),
         }
     }

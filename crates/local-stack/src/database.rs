@@ -44,7 +44,7 @@ pub struct Database {
 impl Database {
     pub(crate) async fn start(
         options: backends::mariadb::Options,
-    ) -> Result<Self, backends::mariadb::Error> {
+    ) -> Result<Self, backends::Error> {
         let server = MariaDb::start(options).await?;
         Ok(Self {
             url: server.url(),

@@ -46,12 +46,9 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
-    /// The emulator is missing, ended, or could not make a resource.
+    /// The emulator or the database is missing, ended, or did not do what it was asked.
     #[error(transparent)]
-    Ministack(#[from] backends::ministack::Error),
-    /// The database that the template has can't be had.
-    #[error(transparent)]
-    Database(#[from] backends::mariadb::Error),
+    Backend(#[from] backends::Error),
     /// The stand-in for RDS Proxy that the template has can't be had.
     #[error(transparent)]
     DatabaseProxy(#[from] local_rds_proxy::Error),

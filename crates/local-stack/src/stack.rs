@@ -95,7 +95,7 @@ impl Stack {
         } = template.resolve(&outputs, &access)?;
         let skipped = without_database.into_iter().map(|name| SkippedFunction {
             name,
-            reason: backends::mariadb::Error::NotInstalled.to_string(),
+            reason: backends::mariadb::not_installed().to_string(),
         });
         let host = Host::new(functions.clone(), settings.host.clone())?;
         let doors = doors(&served, &queue_routes, ministack.endpoint());
@@ -272,7 +272,7 @@ async fn database(
         Some(url) => Database::at(&url)?,
         None => match Database::start(settings.server).await {
             Ok(database) => database,
-            Err(backends::mariadb::Error::NotInstalled) if !settings.required => return Ok(None),
+            Err(backends::Error::NotInstalled { .. }) if !settings.required => return Ok(None),
             Err(error) => return Err(error.into()),
         },
     };

@@ -2,7 +2,10 @@
 
 use std::convert::Infallible;
 
-use backends::mariadb::{Administration, Error, MariaDb, Options};
+use backends::{
+    Error,
+    mariadb::{Administration, MariaDb, Options},
+};
 use function_kit::{
     environment::MissingVariable,
     testing::{answer, header, recorded_events},

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use mysql_async::{Conn, prelude::Queryable as _};
 
-use super::{Error, MariaDb};
+use super::MariaDb;
+use crate::Error;
 
 /// How long connections that nobody uses may stay open: milliseconds are usual.
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);

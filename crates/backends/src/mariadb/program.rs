@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use super::Error;
+use crate::Error;
 
 /// Where a server may be although it is not in the `PATH` of those who are not root.
 const DIRECTORIES_OF_SERVERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec"];
@@ -19,13 +19,24 @@ pub fn find_program() -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("MARIADBD").map(PathBuf::from) {
         return match named.is_file() {
             true => Ok(named),
-            false if named.as_os_str().is_empty() => Err(Error::NotInstalled),
-            false => Err(Error::NoSuchProgram(named)),
+            false if named.as_os_str().is_empty() => Err(not_installed()),
+            false => Err(Error::NoSuchProgram {
+                program: named,
+                variable: "MARIADBD",
+            }),
         };
     }
     find("mariadbd")
         .or_else(|| find("mysqld").filter(|program| is_mariadb(program)))
-        .ok_or(Error::NotInstalled)
+        .ok_or_else(not_installed)
+}
+
+/// What [`find_program`] says when there is no server.
+pub fn not_installed() -> Error {
+    Error::NotInstalled {
+        server: "MariaDB",
+        remedy: "install mariadb-server (Debian or Ubuntu: sudo apt-get install mariadb-server-core mariadb-client-core)",
+    }
 }
 
 /// Finds the program that makes a data directory for this server: beside it, or where [`find_program`] looks.
@@ -39,7 +50,7 @@ pub(crate) fn find_installer(server: &Path) -> Result<PathBuf, Error> {
         .into_iter()
         .find(|candidate| candidate.is_file())
         .or_else(|| find(NAME))
-        .ok_or(Error::NotInstalled)
+        .ok_or_else(not_installed)
 }
 
 fn find(name: &str) -> Option<PathBuf> {

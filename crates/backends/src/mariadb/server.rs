@@ -1,35 +1,24 @@
 //! A running server.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mysql_async::{Conn, Opts, OptsBuilder};
-use tempfile::TempDir;
 
 use super::{
-    Error, data_directory,
+    data_directory,
     program::{find_installer, find_program},
 };
 use crate::{
-    log::last_line,
-    port::{free_port, is_taken},
-    process::{Companion, Signal},
+    Error,
+    port::is_taken,
+    process::Signal,
+    server::{Server, Start, on_free_ports},
 };
-
-/// How long it may take to start or end: half a second is usual, a busy machine needs more.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long an answer may take. Whoever took our port may never answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
-
-/// How many ports are tried: between our choice and its use, somebody else may take one.
-const PORTS: usize = 5;
 
 /// The database that there is from the start.
 const DATABASE: &str = "calls";
@@ -65,9 +54,7 @@ impl Default for Options {
 /// A running MariaDB. Dropping it ends it.
 #[derive(Debug)]
 pub struct MariaDb {
-    // Before the directory, so that it is gone when the directory goes.
-    process: Option<Companion>,
-    directory: TempDir,
+    server: Server,
     program: PathBuf,
     options: Options,
     port: u16,
@@ -82,34 +69,22 @@ impl MariaDb {
     /// Nothing of this process's environment reaches it but `PATH`, and none of the system's configuration files.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let program = find_program()?;
-        let mut attempt = 1;
-        loop {
-            let directory = TempDir::with_prefix("mariadb-")
-                .map_err(Error::io("a temporary directory can't be made"))?;
-            let port = || free_port().map_err(Error::io("no port is free"));
-            let mut server = Self {
-                process: None,
-                directory,
+        on_free_ports(async |[port, extra_port]| {
+            let mut mariadb = Self {
+                server: Server::new("MariaDB")?,
                 program: program.clone(),
                 options: options.clone(),
-                port: port()?,
-                extra_port: port()?,
+                port,
+                extra_port,
                 password: std::iter::repeat_with(fastrand::alphanumeric)
                     .take(24)
                     .collect(),
             };
-            server.prepare().await?;
-            match server.restart().await {
-                Ok(()) => return Ok(server),
-                Err(Error::Ended { .. })
-                    if attempt < PORTS
-                        && (is_taken(server.port) || is_taken(server.extra_port)) =>
-                {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+            mariadb.prepare().await?;
+            mariadb.restart().await?;
+            Ok(mariadb)
+        })
+        .await
     }
 
     /// Where it answers: `127.0.0.1:PORT`.
@@ -150,23 +125,28 @@ impl MariaDb {
 
     /// Kills it, as a crash would. Its data stays for [`restart`](Self::restart). Does nothing if it does not run.
     pub async fn kill(&mut self) -> Result<(), Error> {
-        self.end(Signal::Kill).await
+        self.server.end(Signal::Kill).await
     }
 
     /// Starts it again on the same port with the same data, and waits until it answers. Does nothing if it runs.
     pub async fn restart(&mut self) -> Result<(), Error> {
-        if self.process.is_none() {
-            let mut process = self.spawn(&self.program, &self.arguments())?;
-            self.until_it_answers(&mut process).await?;
-            self.process = Some(process);
+        if self.server.runs() {
+            return Ok(());
         }
-        Ok(())
+        let start = Start {
+            program: self.program.clone(),
+            arguments: self.arguments(),
+            variables: Vec::new(),
+        };
+        let (administrator, port) = (self.administrator(), self.port);
+        let is_healthy = async || takes_password(administrator.clone()).await && is_taken(port);
+        self.server.start(&start, is_healthy).await
     }
 
     /// Ends it in an orderly way and moves its data to a directory, from which [`Options::data`] takes it. The directory
     /// must not exist, the one around it must.
     pub async fn save(mut self, to: &Path) -> Result<(), Error> {
-        self.end(Signal::Terminate).await?;
+        self.server.end(Signal::Terminate).await?;
         let (from, to) = (self.data(), to.to_owned());
         blocking(move || match fs::rename(&from, &to) {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => {
@@ -179,13 +159,8 @@ impl MariaDb {
     }
 
     /// Ends it, data and all.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        self.process = None;
-        match self.directory.close() {
-            // With a process that was killed, its directory went.
-            Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
-            closed => closed.map_err(Error::io("MariaDB's directory can't be removed")),
-        }
+    pub async fn stop(self) -> Result<(), Error> {
+        self.server.stop()
     }
 
     /// How its administrator connects.
@@ -226,13 +201,12 @@ GRANT ALL ON *.* TO {ADMINISTRATOR}@'127.0.0.1';
     }
 
     async fn install(&self) -> Result<(), Error> {
-        let installer = find_installer(&self.program)?;
-        let arguments = data_directory::installer_arguments(&self.data());
-        let mut process = self.spawn(&installer, &arguments)?;
-        match self.until_it_ends(&mut process).await? {
-            status if status.success() => Ok(()),
-            _ => Err(self.ended()),
-        }
+        let start = Start {
+            program: find_installer(&self.program)?,
+            arguments: data_directory::installer_arguments(&self.data()),
+            variables: Vec::new(),
+        };
+        self.server.prepare(&start).await
     }
 
     fn arguments(&self) -> Vec<String> {
@@ -244,7 +218,7 @@ GRANT ALL ON *.* TO {ADMINISTRATOR}@'127.0.0.1';
         let mut arguments = vec![
             "--no-defaults".to_owned(),
             format!("--datadir={}", self.data().display()),
-            format!("--tmpdir={}", self.directory.path().display()),
+            format!("--tmpdir={}", self.server.directory().display()),
             format!("--init-file={}", self.accounts().display()),
             // In the data directory: the path of a socket must not be long.
             "--socket=socket".to_owned(),
@@ -279,102 +253,22 @@ GRANT ALL ON *.* TO {ADMINISTRATOR}@'127.0.0.1';
         arguments
     }
 
-    fn spawn(&self, program: &Path, arguments: &[String]) -> Result<Companion, Error> {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log())
-            .map_err(Error::io("MariaDB's log can't be opened"))?;
-        let home = self.directory.path();
-        let variables = ["HOME", "TMPDIR"].map(|name| (name, home.display().to_string()));
-        Companion::start(program, arguments, home, variables, log)
-            .map_err(Error::io("MariaDB can't be started"))
-    }
-
-    async fn until_it_answers(&self, process: &mut Companion) -> Result<(), Error> {
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if status(process)?.is_some() {
-                return Err(self.ended());
-            }
-            if self.answers().await {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        Err(Error::Silent {
-            waited: PATIENCE,
-            last_line: self.last_log_line(),
-        })
-    }
-
-    /// Whether it takes its administrator's password: who answers on this port may be another server, which was quicker to
-    /// take it.
-    async fn answers(&self) -> bool {
-        let connection = Conn::new(self.administrator());
-        match tokio::time::timeout(ANSWER_LIMIT, connection).await {
-            Ok(Ok(connection)) => connection.disconnect().await.is_ok() && is_taken(self.port),
-            _ => false,
-        }
-    }
-
-    async fn end(&mut self, signal: Signal) -> Result<(), Error> {
-        let Some(mut process) = self.process.take() else {
-            return Ok(());
-        };
-        process
-            .signal(signal)
-            .map_err(Error::io("MariaDB can't be told to end"))?;
-        self.until_it_ends(&mut process).await?;
-        Ok(())
-    }
-
-    async fn until_it_ends(
-        &self,
-        process: &mut Companion,
-    ) -> Result<std::process::ExitStatus, Error> {
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if let Some(status) = status(process)? {
-                return Ok(status);
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        Err(Error::StillRunning(PATIENCE))
-    }
-
-    fn ended(&self) -> Error {
-        Error::Ended {
-            last_line: self.last_log_line(),
-        }
-    }
-
     fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        self.server.directory().join("data")
     }
 
     fn accounts(&self) -> PathBuf {
-        self.directory.path().join("accounts.sql")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.path().join("mariadb.log")
-    }
-
-    /// The last error in its log, which is not its last line: it goes on to say that it aborts.
-    fn last_log_line(&self) -> String {
-        let log = self.log();
-        let is_error = |line: &str| line.contains("[ERROR]") && !line.ends_with("Aborting");
-        last_line(&log, is_error)
-            .or_else(|| last_line(&log, |_| true))
-            .unwrap_or_else(|| "its log is empty".to_owned())
+        self.server.directory().join("accounts.sql")
     }
 }
 
-fn status(process: &mut Companion) -> Result<Option<std::process::ExitStatus>, Error> {
-    process
-        .ended()
-        .map_err(Error::io("MariaDB can't be waited for"))
+/// Whether a server takes its administrator's password: who answers on this port may be another server, which was quicker
+/// to take it.
+async fn takes_password(administrator: Opts) -> bool {
+    match Conn::new(administrator).await {
+        Ok(connection) => connection.disconnect().await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 async fn blocking(

@@ -7,7 +7,8 @@ use std::{
 
 use roxmltree::{Document, Node};
 
-use super::{Error, Ministack};
+use super::Ministack;
+use crate::Error;
 
 /// How long a stack may take. Tables and buckets take milliseconds here.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -1,42 +1,22 @@
 //! A running emulator.
 
-use std::{
-    fs::File,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-
 use http::Request;
 use http_body_util::Full;
-use tempfile::TempDir;
 
-use super::{ACCOUNT_ID, Error, REGION, endpoint::send};
+use super::{ACCOUNT_ID, REGION, endpoint::send};
 use crate::{
-    log::last_line,
-    port::{free_port, is_taken},
-    process::{Companion, Signal},
+    Error,
+    process::Signal,
+    server::{Server, Start, on_free_ports},
 };
-
-/// How long it may take to start or stop: two seconds are usual, a busy machine needs more.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// How long a health report may take. Whoever took our port may never answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
-
-/// How many ports are tried: between our choice and its use, somebody else may take one.
-const PORTS: usize = 5;
 
 /// A running emulator with nothing in it but what was put there. Dropping it ends it.
 #[derive(Debug)]
 pub struct Ministack {
-    // Before the directory, so that it is gone when the directory goes.
-    process: Option<Companion>,
-    directory: TempDir,
+    server: Server,
     program: PathBuf,
     port: u16,
     endpoint: String,
@@ -73,25 +53,24 @@ impl Ministack {
     }
 
     async fn start_anywhere(program: &Path, purpose: Purpose) -> Result<Self, Error> {
-        let mut attempt = 1;
-        loop {
-            let port = free_port().map_err(Error::io("no port is free"))?;
-            let directory = TempDir::with_prefix("ministack-")
-                .map_err(Error::io("a temporary directory can't be made"))?;
+        if !program.is_file() {
+            return Err(Error::NoSuchProgram {
+                program: program.to_owned(),
+                variable: "MINISTACK",
+            });
+        }
+        on_free_ports(async |[port]| {
             let mut ministack = Self {
-                process: None,
-                directory,
+                server: Server::new("ministack")?,
                 program: program.to_owned(),
                 port,
                 endpoint: format!("http://127.0.0.1:{port}"),
                 purpose,
             };
-            match ministack.resume().await {
-                Ok(()) => return Ok(ministack),
-                Err(Error::Ended { .. }) if attempt < PORTS && is_taken(port) => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
+            ministack.resume().await?;
+            Ok(ministack)
+        })
+        .await
     }
 
     /// Where it answers: `http://127.0.0.1:PORT`.
@@ -101,63 +80,32 @@ impl Ministack {
 
     /// Stops it in an orderly way: from now on, connections are refused. Does nothing if it is suspended already.
     pub async fn suspend(&mut self) -> Result<(), Error> {
-        let Some(mut process) = self.process.take() else {
-            return Ok(());
-        };
-        process
-            .signal(Signal::Terminate)
-            .map_err(Error::io("ministack can't be asked to stop"))?;
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if ended(&mut process)?.is_some() {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        Err(Error::StillRunning(PATIENCE))
+        self.server.end(Signal::Terminate).await
     }
 
     /// Starts it again on the same port and waits until it answers. Does nothing if it runs.
     pub async fn resume(&mut self) -> Result<(), Error> {
-        if self.process.is_none() {
-            let mut process = self.spawn()?;
-            self.until_healthy(&mut process).await?;
-            self.process = Some(process);
+        if self.server.runs() {
+            return Ok(());
         }
-        Ok(())
+        let start = Start {
+            program: self.program.clone(),
+            arguments: Vec::new(),
+            variables: self.variables(),
+        };
+        let (health, name) = (format!("{}/_ministack/health", self.endpoint), self.name());
+        // Whoever answers on this port may be another emulator, which was quicker to take it.
+        let is_healthy = async || edition(&health).await == Some(name.clone());
+        self.server.start(&start, is_healthy).await
     }
 
     /// Ends it, state and all.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        self.process = None;
-        match self.directory.close() {
-            // With a process that was killed, its directory went.
-            Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
-            closed => closed.map_err(Error::io("ministack's directory can't be removed")),
-        }
-    }
-
-    fn spawn(&self) -> Result<Companion, Error> {
-        if !self.program.is_file() {
-            return Err(Error::NoSuchProgram(self.program.clone()));
-        }
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log())
-            .map_err(Error::io("ministack's log can't be opened"))?;
-        Companion::start(
-            &self.program,
-            &[],
-            self.directory.path(),
-            self.variables(),
-            log,
-        )
-        .map_err(Error::io("ministack can't be started"))
+    pub async fn stop(self) -> Result<(), Error> {
+        self.server.stop()
     }
 
     fn variables(&self) -> Vec<(&'static str, String)> {
-        let inside = |name: &str| self.directory.path().join(name).display().to_string();
+        let inside = |name: &str| self.server.directory().join(name).display().to_string();
         let mut variables = vec![
             ("BIND_HOST", "127.0.0.1".to_owned()),
             ("GATEWAY_PORT", self.port.to_string()),
@@ -172,8 +120,6 @@ impl Ministack {
             // No Docker: its housekeeping would end the containers of other emulators.
             ("DOCKER_HOST", format!("unix://{}", inside("no-docker"))),
             // Nothing is read from or written to elsewhere.
-            ("HOME", self.name()),
-            ("TMPDIR", self.name()),
             ("S3_DATA_DIR", inside("s3")),
             ("STATE_DIR", inside("state")),
         ];
@@ -194,58 +140,14 @@ impl Ministack {
 
     /// A name that no other emulator has: its health report bears it.
     fn name(&self) -> String {
-        self.directory.path().display().to_string()
-    }
-
-    async fn until_healthy(&self, process: &mut Companion) -> Result<(), Error> {
-        let since = Instant::now();
-        while since.elapsed() < PATIENCE {
-            if let Some(status) = ended(process)? {
-                // What a shell says of a program that it can't run (POSIX, "Exit Status for Commands").
-                return Err(match status.code() {
-                    Some(126 | 127) => Error::NoInterpreter(self.program.clone()),
-                    _ => Error::Ended {
-                        last_line: self.last_log_line(),
-                    },
-                });
-            }
-            if self.is_healthy().await {
-                return Ok(());
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        Err(Error::Silent {
-            waited: PATIENCE,
-            last_line: self.last_log_line(),
-        })
-    }
-
-    async fn is_healthy(&self) -> bool {
-        let Ok(request) = Request::get(format!("{}/_ministack/health", self.endpoint))
-            .body(Full::<Bytes>::default())
-        else {
-            return false;
-        };
-        // Not healthy yet, if it does not answer: what is wrong will be in the log.
-        let Ok(Ok(answer)) = tokio::time::timeout(ANSWER_LIMIT, send(request)).await else {
-            return false;
-        };
-        // Whoever answers on this port may be another emulator, which was quicker to take it.
-        serde_json::from_str::<serde_json::Value>(answer.body())
-            .is_ok_and(|health| health["edition"] == self.name())
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.path().join("ministack.log")
-    }
-
-    fn last_log_line(&self) -> String {
-        last_line(&self.log(), |_| true).unwrap_or_else(|| "its log is empty".to_owned())
+        self.server.directory().display().to_string()
     }
 }
 
-fn ended(process: &mut Companion) -> Result<Option<std::process::ExitStatus>, Error> {
-    process
-        .ended()
-        .map_err(Error::io("ministack can't be waited for"))
+/// What an emulator calls itself in its health report, if it gives one yet.
+async fn edition(health: &str) -> Option<String> {
+    let request = Request::get(health).body(Full::<Bytes>::default()).ok()?;
+    let answer = send(request).await.ok()?;
+    let report: serde_json::Value = serde_json::from_str(answer.body()).ok()?;
+    Some(report["edition"].as_str()?.to_owned())
 }

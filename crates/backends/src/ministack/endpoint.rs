@@ -8,7 +8,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use super::{Error, Ministack};
+use super::Ministack;
+use crate::Error;
 
 /// The region that the emulator answers for.
 pub const REGION: &str = "eu-west-2";

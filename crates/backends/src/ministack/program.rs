@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Error;
+use crate::Error;
 
 /// Finds the program: `MINISTACK` if set, or `.tools/ministack/bin/ministack` in `start` or the nearest directory above
 /// it, or `ministack` in `PATH`.
@@ -13,7 +13,10 @@ pub fn find_program(start: &Path) -> Result<PathBuf, Error> {
     if let Some(named) = env::var_os("MINISTACK").map(PathBuf::from) {
         return match named.is_file() {
             true => absolute(&named),
-            false => Err(Error::NoSuchProgram(named)),
+            false => Err(Error::NoSuchProgram {
+                program: named,
+                variable: "MINISTACK",
+            }),
         };
     }
     let start = absolute(start)?;
@@ -25,7 +28,10 @@ pub fn find_program(start: &Path) -> Result<PathBuf, Error> {
     installed
         .chain(in_path)
         .find(|candidate| candidate.is_file())
-        .ok_or(Error::NotInstalled)
+        .ok_or(Error::NotInstalled {
+            server: "ministack",
+            remedy: "run `make tools`, or give its path in MINISTACK",
+        })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use backends::ministack::{Error, Ministack, find_program};
+use backends::{
+    Error,
+    ministack::{Ministack, find_program},
+};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -180,5 +183,5 @@ async fn a_missing_python_is_told_from_a_missing_program() {
     assert!(matches!(error, Error::NoInterpreter(_)), "{error}");
     let missing = directory.path().join("nothing");
     let error = Ministack::start(&missing).await.unwrap_err();
-    assert!(matches!(error, Error::NoSuchProgram(_)), "{error}");
+    assert!(matches!(error, Error::NoSuchProgram { .. }), "{error}");
 }

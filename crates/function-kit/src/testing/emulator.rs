@@ -7,7 +7,7 @@ use std::{
 };
 
 pub use backends::ministack::Ministack;
-use backends::ministack::{self, Error};
+use backends::{Error, ministack};
 use serde_json::json;
 use tokio::sync::OnceCell;
 

@@ -26,7 +26,7 @@ pub struct Cache {
 pub enum Error {
     /// The server that is to fill it can't be had.
     #[error(transparent)]
-    MariaDb(#[from] backends::mariadb::Error),
+    MariaDb(#[from] backends::Error),
     /// The table can't be filled.
     #[error(transparent)]
     Fill(#[from] transcriptions::Error<mysql_async::Error>),
