@@ -45,12 +45,12 @@ pub struct Template {
     pub parameters: Vec<(String, String)>,
     /// Where the template's database comes from.
     #[command(flatten)]
-    pub database: Database,
+    pub database: DatabaseOptions,
 }
 
 /// Where the template's database comes from, if it has one.
 #[derive(Args, Debug)]
-pub struct Database {
+pub struct DatabaseOptions {
     /// How many transcriptions a database of our own has [default: 1000000 if they are in .cache/, otherwise 100000]
     #[arg(long, value_name = "N", conflicts_with = "database_url")]
     pub rows: Option<u64>,

@@ -37,7 +37,7 @@ pub enum Answer {
     /// The target was called.
     Measured(Box<Measured>),
     /// It was not.
-    Problem(Problem),
+    Problem(ProblemDetails),
 }
 
 /// What came of calling the target.
@@ -105,7 +105,7 @@ impl Summary {
 
 /// Why the target was not called: RFC 9457's members, with the status that an HTTP API would have.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Problem {
+pub struct ProblemDetails {
     /// 400, 403 or 500.
     pub status: u16,
     /// The status in words.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
+    backoff::Backoff,
     host::Host,
     invocation::{Invocation, InvokeError},
 };
@@ -13,16 +14,14 @@ use crate::{
 /// handles errors and retries with asynchronous invocation").
 const FUNCTION_ERROR_RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
-/// Throttled events are tried again after this long at first, twice as long each time, and
-const FIRST_THROTTLE_BACKOFF: Duration = Duration::from_secs(1);
-/// at most this long.
-const LAST_THROTTLE_BACKOFF: Duration = Duration::from_secs(300);
+/// How Lambda waits with throttled events (the same page): from 1 second to 5 minutes.
+const THROTTLED: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(300));
 
 /// Invokes a function until it succeeds or its retries are used up. Events still waiting when the host ends are lost:
 /// they are in memory only.
 pub(crate) async fn invoke(host: Host, function: String, payload: Bytes) {
     let mut retries = FUNCTION_ERROR_RETRIES.into_iter();
-    let mut backoff = FIRST_THROTTLE_BACKOFF;
+    let mut throttled = THROTTLED;
     loop {
         let wait = match host.invoke(&function, payload.clone()).await {
             Ok(Invocation {
@@ -40,11 +39,7 @@ pub(crate) async fn invoke(host: Host, function: String, payload: Bytes) {
                     return;
                 }
             },
-            Err(InvokeError::Throttled) => {
-                let wait = backoff;
-                backoff = (backoff * 2).min(LAST_THROTTLE_BACKOFF);
-                wait
-            }
+            Err(InvokeError::Throttled) => throttled.pause(),
             Err(error) => {
                 tracing::warn!(function, %error, "an asynchronous event was dropped");
                 return;

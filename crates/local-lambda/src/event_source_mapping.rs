@@ -4,7 +4,6 @@
 //! queue's visibility timeout is over: nothing here changes that time, and the queue itself counts the attempts and moves
 //! a message to its dead-letter queue.
 
-mod backoff;
 mod batch;
 mod batch_response;
 mod metrics;
@@ -28,7 +27,6 @@ use tokio::{
 
 pub use self::metrics::EventSourceMetrics;
 use self::{
-    backoff::Backoff,
     batch::Batch,
     metrics::Metrics,
     poller::Poller,
@@ -37,9 +35,13 @@ use self::{
     scaling::{Scaling, Slot},
 };
 use crate::{
+    backoff::Backoff,
     host::Host,
     invocation::{Invocation, InvokeError},
 };
+
+/// Between attempts at a queue, or at a function that is throttled.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// How long batches in flight may go on once a mapping stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -322,7 +324,7 @@ impl Shared {
         slot: &mut Slot,
     ) -> Option<Invocation> {
         let payload = batch.payload();
-        let mut backoff = Backoff::new();
+        let mut backoff = BACKOFF;
         loop {
             let host = self.hosts().last()?.clone();
             match host.invoke(&self.function, payload.clone()).await {

@@ -10,6 +10,7 @@
 
 mod asynchronous;
 mod awake;
+mod backoff;
 mod environment;
 mod event_source_mapping;
 mod front_door;

@@ -46,10 +46,7 @@ pub fn sqs_client(endpoint: &str, region: &str) -> Client {
 }
 
 /// The innermost cause: "Connection refused" rather than "dispatch failure".
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+pub(crate) fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let innermost = anyhow::Chain::new(error).last();
+    innermost.unwrap_or(error).to_string()
 }

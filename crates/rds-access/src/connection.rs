@@ -58,17 +58,17 @@ mod tests {
     use backends::mariadb::Options;
 
     use super::*;
-    use crate::testing::{Database, limit_account, settings};
+    use crate::testing::{TestDatabase, limit_account, settings};
 
     const WANTED: Wanted = Wanted::Id(NonZeroU64::MIN);
     const TIME: Duration = Duration::from_secs(20);
 
-    async fn database(max_connections: u32) -> Database {
+    async fn database(max_connections: u32) -> TestDatabase {
         let options = Options {
             max_connections,
             ..Options::default()
         };
-        Database::start(options).await.unwrap()
+        TestDatabase::start(options).await.unwrap()
     }
 
     #[tokio::test]

@@ -67,9 +67,6 @@ impl Error {
 
 /// The driver says the same at each level; the innermost says it once.
 fn innermost(cause: &Cause) -> String {
-    let mut cause: &dyn std::error::Error = cause;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+    let innermost = anyhow::Chain::new(cause).last();
+    innermost.unwrap_or(cause).to_string()
 }

@@ -81,7 +81,7 @@ mod tests {
     use backends::mariadb::Options;
 
     use super::*;
-    use crate::testing::{Database, ROWS, second};
+    use crate::testing::{ROWS, TestDatabase, second};
 
     fn id(id: u64) -> Wanted {
         Wanted::Id(NonZeroU64::new(id).unwrap())
@@ -89,7 +89,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_transcription_is_read_as_it_is_stored() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let mut connection = database.settings().unwrap().connect().await.unwrap();
         let first = find(&mut connection, id(1)).await.unwrap().unwrap();
         assert_eq!(first.text, "It's \"50 %\"; -- he said");
@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn any_transcription_is_found_at_random_even_beside_a_gap_and_none_in_an_empty_table() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let mut connection = database.settings().unwrap().connect().await.unwrap();
         let mut draw = async || {
             let mut ids = BTreeSet::new();
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_statement_goes_along() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let mut connection = database.settings().unwrap().connect().await.unwrap();
         let mut find_and = async |wanted, also| {
             let (found, also) = find_and::<u64>(&mut connection, wanted, also)
@@ -150,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_row_that_is_no_transcription_is_an_error() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let mut administration = database.administration().await.unwrap();
         let alter = "ALTER TABLE transcriptions MODIFY text TEXT NULL";
         administration.connection().query_drop(alter).await.unwrap();
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_table_that_is_missing_does_not_heal_by_itself() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let mut administration = database.administration().await.unwrap();
         let drop = "DROP TABLE transcriptions";
         administration.connection().query_drop(drop).await.unwrap();

@@ -29,12 +29,12 @@ pub const ROWS: u64 = 3;
 
 /// A database with the transcriptions 1 to [`ROWS`].
 #[derive(Debug)]
-pub struct Database {
+pub struct TestDatabase {
     /// Its server.
     pub server: MariaDb,
 }
 
-impl Database {
+impl TestDatabase {
     /// Starts a server and fills the table.
     ///
     /// # Errors

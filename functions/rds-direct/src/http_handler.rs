@@ -24,13 +24,13 @@ pub(crate) async fn handle(
 mod tests {
     use backends::mariadb::Options;
     use function_kit::testing::{answer, damaged, recorded_events};
-    use rds_access::testing::{Database, assert_recorded_events_are_answered, settings};
+    use rds_access::testing::{TestDatabase, assert_recorded_events_are_answered, settings};
 
     use super::*;
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let settings = database.settings().unwrap();
         assert_recorded_events_are_answered("rds-direct", |request| handle(&settings, request))
             .await;

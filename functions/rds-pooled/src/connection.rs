@@ -140,7 +140,7 @@ mod tests {
     use std::sync::Arc;
 
     use backends::mariadb::Options;
-    use rds_access::testing::{Database, settings};
+    use rds_access::testing::{TestDatabase, settings};
     use tokio::{
         io::copy_bidirectional,
         net::{TcpListener, TcpStream},
@@ -152,16 +152,16 @@ mod tests {
     const WANTED: Wanted = FIRST;
     const TIME: Duration = Duration::from_secs(20);
 
-    async fn database(max_connections: u32) -> Database {
+    async fn database(max_connections: u32) -> TestDatabase {
         let options = Options {
             max_connections,
             ..Options::default()
         };
-        Database::start(options).await.unwrap()
+        TestDatabase::start(options).await.unwrap()
     }
 
     /// The connection of another environment.
-    fn environment(database: &Database) -> KeptConnection {
+    fn environment(database: &TestDatabase) -> KeptConnection {
         KeptConnection::new(database.settings().unwrap(), Limits::default())
     }
 
@@ -241,7 +241,7 @@ mod tests {
             wait_timeout: Duration::from_secs(2),
             ..Options::default()
         };
-        let database = Database::start(options).await.unwrap();
+        let database = TestDatabase::start(options).await.unwrap();
         let environment = environment(&database);
         environment.open().await;
         tokio::time::sleep(Duration::from_secs(3)).await;

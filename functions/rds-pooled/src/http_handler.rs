@@ -24,14 +24,14 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use backends::mariadb::Options;
-    use rds_access::testing::{Database, assert_recorded_events_are_answered};
+    use rds_access::testing::{TestDatabase, assert_recorded_events_are_answered};
 
     use super::*;
     use crate::utilisation::Limits;
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let connection = KeptConnection::new(database.settings().unwrap(), Limits::default());
         connection.open().await;
         let handler = |request| handle(&connection, request);

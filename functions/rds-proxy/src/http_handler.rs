@@ -23,13 +23,13 @@ pub(crate) async fn handle(
 #[cfg(test)]
 mod tests {
     use backends::mariadb::Options;
-    use rds_access::testing::{Database, assert_recorded_events_are_answered};
+    use rds_access::testing::{TestDatabase, assert_recorded_events_are_answered};
 
     use super::*;
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let database = Database::start(Options::default()).await.unwrap();
+        let database = TestDatabase::start(Options::default()).await.unwrap();
         let settings = database.settings().unwrap();
         assert_recorded_events_are_answered("rds-proxy", |request| handle(&settings, request))
             .await;

@@ -81,10 +81,7 @@ pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Response<Strin
 }
 
 /// The innermost cause: "Connection refused" rather than "client error (Connect)".
-fn describe(error: impl std::error::Error) -> String {
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+fn describe(error: impl std::error::Error + 'static) -> String {
+    let innermost = anyhow::Chain::new(&error).last();
+    innermost.unwrap_or(&error).to_string()
 }

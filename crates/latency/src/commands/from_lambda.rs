@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use anyhow::Context as _;
 use load::{
     Measurement, Url,
-    probe::{Answer, MAX_REQUESTS, Probe, Problem},
+    probe::{Answer, MAX_REQUESTS, Probe, ProblemDetails},
 };
 
 use crate::{BadInput, aws::Aws};
@@ -98,7 +98,7 @@ impl<'a> Prober<'a> {
         }
     }
 
-    fn refusal(&self, problem: &Problem) -> anyhow::Error {
+    fn refusal(&self, problem: &ProblemDetails) -> anyhow::Error {
         let text = format!("function {}: {}", self.function, problem.detail);
         match problem.status {
             400..500 => BadInput(text).into(),

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use quick_xml::escape::escape;
+
 use super::Exporter;
 use crate::columns;
 use crate::results::{Results, Value};
@@ -41,7 +43,7 @@ impl Exporter for Svg {
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="16" y="28" font-size="16" font-weight="600">{title}</text>
 <text x="16" y="48" fill="#57606a">Milliseconds. Dot: p50. Bar: to p99. Thin line: to p99.9.</text>"##,
-            title = escaped(&results.title),
+            title = escape(&results.title),
         )?;
         for tick in 0..=ticks as u32 {
             let ms = f64::from(tick) * step;
@@ -65,7 +67,7 @@ impl Exporter for Svg {
 <circle cx="{p50:.1}" cy="{y:.1}" r="7" fill="#0969da"/>
 <text x="{label:.1}" y="{text_y:.1}">p50 {shown:.2} ms</text>"##,
                 names = LEFT - 16.0,
-                name = escaped(&line.name),
+                name = escape(&line.name),
                 text_y = y + 4.5,
                 p50 = x(line.p50),
                 p99 = x(line.p99),
@@ -112,12 +114,6 @@ fn step(longest: f64) -> f64 {
         .unwrap_or(10.0 * magnitude)
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn names_can_not_break_the_picture() {
-        assert_eq!(escaped("a < b & c"), "a &lt; b &amp; c");
+    fn names_cannot_break_the_picture() {
+        assert_eq!(escape("a < b & c"), "a &lt; b &amp; c");
     }
 }

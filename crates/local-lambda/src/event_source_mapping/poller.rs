@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{backoff::Backoff, batch::Batch, metrics::Metrics, queue::Queue, record::Record};
-use crate::sqs::{LONGEST_POLL, describe};
+use super::{BACKOFF, batch::Batch, metrics::Metrics, queue::Queue, record::Record};
+use crate::{
+    backoff::Backoff,
+    sqs::{LONGEST_POLL, describe},
+};
 
 /// How often an empty queue is looked at in the last second of a batching window, which is too short for a long poll.
 const SHORT_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -37,7 +40,7 @@ impl Poller {
             batching_window,
             metrics,
             received: VecDeque::new(),
-            backoff: Backoff::new(),
+            backoff: BACKOFF,
         }
     }
 
@@ -74,7 +77,7 @@ impl Poller {
         self.metrics.count(|metrics| metrics.receive_calls += 1);
         match self.queue.receive(at_most, wait).await {
             Ok(records) => {
-                self.backoff = Backoff::new();
+                self.backoff = BACKOFF;
                 self.received.extend(records);
             }
             Err(error) => {

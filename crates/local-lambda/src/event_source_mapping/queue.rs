@@ -9,7 +9,7 @@ use aws_sdk_sqs::{
     types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName},
 };
 
-use super::{Error, backoff::Backoff, record::Record};
+use super::{BACKOFF, Error, record::Record};
 use crate::sqs::describe;
 
 /// The most messages that SQS gives or takes in one call.
@@ -89,7 +89,7 @@ impl Queue {
     /// Deletes records, as many as one call takes. Tried again until `until`, when they are visible to others again: how
     /// many have been deleted, and how many calls it took.
     pub(super) async fn delete(&self, records: &[&Record], until: Instant) -> (usize, u64) {
-        let mut backoff = Backoff::new();
+        let mut backoff = BACKOFF;
         let mut calls = 0;
         loop {
             calls += 1;

@@ -14,6 +14,7 @@ use aws_sdk_sqs::{
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use quick_xml::escape::escape;
 
 use super::message;
 use crate::sqs::describe;
@@ -59,17 +60,17 @@ pub(super) async fn answer(integration: &SendMessage, body: &Bytes) -> Response<
 fn accepted(sent: &SendMessageOutput) -> Response<Full<Bytes>> {
     let sequence_number = sent
         .sequence_number()
-        .map(|number| format!("<SequenceNumber>{}</SequenceNumber>", escaped(number)));
+        .map(|number| format!("<SequenceNumber>{}</SequenceNumber>", escape(number)));
     xml(
         StatusCode::OK,
         format!(
             "<SendMessageResponse xmlns=\"{XMLNS}\"><SendMessageResult><MessageId>{}</MessageId>\
              <MD5OfMessageBody>{}</MD5OfMessageBody>{}</SendMessageResult>\
              <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></SendMessageResponse>",
-            escaped(sent.message_id().unwrap_or_default()),
-            escaped(sent.md5_of_message_body().unwrap_or_default()),
+            escape(sent.message_id().unwrap_or_default()),
+            escape(sent.md5_of_message_body().unwrap_or_default()),
             sequence_number.unwrap_or_default(),
-            escaped(sent.request_id().unwrap_or_default()),
+            escape(sent.request_id().unwrap_or_default()),
         ),
     )
 }
@@ -105,17 +106,11 @@ fn refused(
         format!(
             "<ErrorResponse xmlns=\"{XMLNS}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message><Detail/></Error>\
              <RequestId>{}</RequestId></ErrorResponse>",
-            escaped(code),
-            escaped(message),
-            escaped(request_id),
+            escape(code),
+            escape(message),
+            escape(request_id),
         ),
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 fn xml(status: StatusCode, element: String) -> Response<Full<Bytes>> {

@@ -1,12 +1,6 @@
 //! A queue between the API and a function: `POST /calc` puts a message on it, and its event source mapping invokes the
 //! function.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod client;
-mod common;
-mod wait;
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -15,14 +9,17 @@ use std::{
 };
 
 use backends::ministack::REGION;
-use client::Client;
-use common::{settings, start};
 use http::{Request, StatusCode};
 use local_lambda::{EventSourceMetrics, SqsEventSource, sqs_client};
 use local_stack::{ApiCall, Settings, Stack};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wait::until;
+
+use crate::{
+    client::Client,
+    common::{settings, start},
+    wait::until,
+};
 
 const TEMPLATE: &str = "
 Transform: AWS::Serverless-2016-10-31

@@ -1,19 +1,17 @@
 //! What a stack can't be started with: one clear line each, and nothing left running.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-mod wait;
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use common::{settings, start};
 use local_stack::{Settings, Stack};
-use wait::until;
+
+use crate::{
+    common::{settings, start},
+    wait::until,
+};
 
 async fn failure(settings: Settings) -> String {
     let Err(error) = Stack::start(settings).await else {

@@ -1,9 +1,5 @@
 //! The front doors over real connections: status codes, headers and bodies as API Gateway and Lambda give them.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::Path;
 
 use backends::ministack::{Ministack, REGION};
@@ -21,7 +17,7 @@ use local_lambda::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use common::{function, until};
+use crate::common::{function, until};
 
 const INVOKE: &str = "/2015-03-31/functions/f/invocations";
 const SIX_MEGABYTES: usize = 6 * 1024 * 1024;

@@ -27,7 +27,6 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// The same with a database and the functions that read it.
-#[allow(dead_code, reason = "not every test needs a database")]
 pub(crate) fn settings_with_database() -> Settings {
     Settings {
         parameters: BTreeMap::from([("Database".to_owned(), "aurora".to_owned())]),

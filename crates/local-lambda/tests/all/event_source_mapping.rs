@@ -1,9 +1,5 @@
 //! Event source mappings with a real queue and a real program: `function.py`, which does what the messages ask of it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -23,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use common::{function, until};
+use crate::common::{function, until};
 
 /// What all tests but those that take it away share. It ends with the test program.
 static EMULATOR: OnceCell<Ministack> = OnceCell::const_new();
@@ -548,7 +544,7 @@ async fn what_lambda_would_refuse_is_refused_in_one_line() {
     let start = async |function: &str, source: SqsEventSource, timeout: u64| {
         let known = Function {
             timeout: Duration::from_secs(timeout),
-            ..common::function("f")
+            ..crate::common::function("f")
         };
         let host = Host::new(vec![known], HostSettings::default()).unwrap();
         let error = EventSourceMapping::start(host, function, source, queue.sqs.clone()).await;

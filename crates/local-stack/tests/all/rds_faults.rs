@@ -1,19 +1,16 @@
 //! The functions that read a database, under load and through their faults: the database killed and started again, its
 //! connections closed behind the back of a frozen environment, and more callers than it has connections.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use common::{settings_with_database, start};
 use load::{Failure, Measurement, Target, Work, closed_loop, on_its_own_thread};
 use local_stack::Stack;
 use mysql_async::prelude::Queryable as _;
+
+use crate::common::{settings_with_database, start};
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
 

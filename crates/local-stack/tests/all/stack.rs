@@ -1,16 +1,8 @@
 //! The repository's own template, run with the functions as they are built for Lambda.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod client;
-mod common;
-mod wait;
-
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use client::Client;
-use common::{root, settings, start};
 use http::{Request, StatusCode};
 use local_stack::{ApiCall, ServedFunction, Stack};
 use proptest::{
@@ -19,7 +11,12 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::Value;
-use wait::until;
+
+use crate::{
+    client::Client,
+    common::{root, settings, start},
+    wait::until,
+};
 
 /// The recorded events of a function, by file name.
 fn events(function: &str) -> BTreeMap<String, Vec<u8>> {

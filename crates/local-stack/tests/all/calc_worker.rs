@@ -1,12 +1,6 @@
 //! calc-worker as it is built for Lambda, in a stack of its own: invoked, and at its queue. Its count is exact, whatever goes
 //! away or comes twice.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-mod switch;
-mod wait;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -16,15 +10,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{root, settings, start};
 use http::Request;
 use local_lambda::{FunctionError, HostSettings, Invocation, Logs};
 use local_stack::{Settings, Stack};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use switch::Switch;
 use tempfile::TempDir;
-use wait::until;
+
+use crate::{
+    common::{root, settings, start},
+    switch::Switch,
+    wait::until,
+};
 
 const WORKER: &str = "calc-worker";
 
@@ -163,9 +160,6 @@ impl Calc {
 
 /// How long a drain may take on a busy machine: seconds are usual.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// One after the other: each of the tests at the queue loads every core.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 const TEMPLATE: &str = "
 Resources:
@@ -325,7 +319,7 @@ async fn a_concurrency_that_is_no_number_ends_the_init_phase() {
 
 #[tokio::test]
 async fn poison_among_good_messages_ends_in_the_dead_letter_queue_and_nothing_else_does() {
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let calc = Calc::start(&impatient()).await;
     let mut bodies = calculations(100, 0.01);
     let poison = ["x", "{}", "[1]", r#"{"x": -1}"#, r#"{"x": "1"}"#];
@@ -340,7 +334,7 @@ async fn poison_among_good_messages_ends_in_the_dead_letter_queue_and_nothing_el
 
 #[tokio::test]
 async fn ten_thousand_messages_drain_and_none_is_lost() {
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let calc = Calc::start(TEMPLATE).await;
     calc.enqueue(&calculations(10_000, 0.0)).await;
     calc.until_drained(0).await;
@@ -351,7 +345,7 @@ async fn ten_thousand_messages_drain_and_none_is_lost() {
 #[tokio::test]
 async fn messages_of_killed_workers_are_counted_once() {
     const KILLED: u64 = 4;
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let calc = Calc::start(&impatient_and_forgiving()).await;
     calc.enqueue(&calculations(200, 0.3)).await;
     for killed in 1..=KILLED {
@@ -369,7 +363,7 @@ async fn messages_of_killed_workers_are_counted_once() {
 
 #[tokio::test]
 async fn messages_wait_for_dynamodb_and_are_counted_once() {
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let switch = Switch::listen().await;
     let directory = tempfile::tempdir().unwrap();
     // The worker reaches the emulator by way of the switch, its queue and this test do not.

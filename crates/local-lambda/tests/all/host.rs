@@ -1,9 +1,5 @@
 //! The host with a real program in its environments: `function.py`, which speaks the Runtime API.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -17,7 +13,7 @@ use local_lambda::{
 };
 use serde_json::{Value, json};
 
-use common::{function, until};
+use crate::common::{function, until};
 
 /// A host of one function `f` and the reports it made.
 fn host(function: Function, settings: HostSettings) -> (Host, Arc<Mutex<Vec<Report>>>) {

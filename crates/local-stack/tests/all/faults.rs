@@ -1,11 +1,5 @@
 //! Both counters under load, with whatever may go away going away. Each acknowledged number stands for one hit.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod client;
-mod common;
-mod wait;
-
 use std::{
     collections::BTreeMap,
     sync::{
@@ -15,16 +9,16 @@ use std::{
     time::Instant,
 };
 
-use client::Client;
-use common::{settings, start};
 use http::StatusCode;
 use local_stack::{Settings, Stack};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
-use wait::until;
 
-/// One after the other: each of these tests loads every core.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+use crate::{
+    client::Client,
+    common::{settings, start},
+    wait::until,
+};
 
 const ON_DYNAMODB: &str = "counter-dynamodb";
 const ON_S3: &str = "counter-s3";
@@ -148,7 +142,7 @@ async fn every_hit_of_64_connections_is_counted_once_on_s3() {
 }
 
 async fn every_hit_of_64_connections_is_counted_once(counter: &str) {
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let stack = start(settings()).await;
     let samples = Load::start(&stack, counter, 64, 100).samples().await;
     let mut statuses = statuses(&samples);
@@ -172,7 +166,7 @@ async fn a_killed_environment_fails_its_call_in_flight_and_no_other_on_s3() {
 
 async fn a_killed_environment_fails_its_call_in_flight_and_no_other(counter: &str) {
     const KILLED: usize = 8;
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let stack = start(settings()).await;
     let load = Load::start(&stack, counter, 64, 30);
     for killed in 1..=KILLED {
@@ -214,7 +208,7 @@ async fn a_backend_that_goes_away_is_a_503_until_it_is_back_on_s3() {
 }
 
 async fn a_backend_that_goes_away_is_a_503_until_it_is_back(counter: &str) {
-    let _alone = ALONE.lock().await;
+    let _alone = crate::ALONE.lock().await;
     let durable = true;
     let mut stack = start(Settings {
         durable,

@@ -1,10 +1,5 @@
 //! The functions that read transcriptions in three ways, as they are built for Lambda, in the repository's own stack.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-mod wait;
-
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
@@ -14,7 +9,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{root, settings_with_database, start};
 use local_lambda::{HostSettings, Logs};
 use local_stack::{Settings, Stack};
 use mysql_async::prelude::Queryable as _;
@@ -22,7 +16,11 @@ use rds_access::testing;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use wait::until;
+
+use crate::{
+    common::{root, settings_with_database, start},
+    wait::until,
+};
 
 const FUNCTIONS: [&str; 3] = ["rds-direct", "rds-pooled", "rds-proxy"];
 
