@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use latency::{
-    cli::{Database, Template},
+    cli::{DatabaseOptions, Template},
     database,
     package::zipped_bytes,
     reports::Reports,
@@ -44,7 +44,7 @@ impl Served {
         let template = Template {
             template: "template.yaml".into(),
             parameters: vec![("Database".to_owned(), "aurora".to_owned())],
-            database: Database {
+            database: DatabaseOptions {
                 rows: None,
                 database_url: None,
             },

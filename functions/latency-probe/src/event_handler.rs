@@ -6,7 +6,7 @@ use function_kit::deadline;
 use lambda_runtime::LambdaEvent;
 use load::{
     Sequential, Target, TargetError, Url,
-    probe::{Answer, MAX_REQUESTS, Measured, Probe, Problem},
+    probe::{Answer, MAX_REQUESTS, Measured, Probe, ProblemDetails},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -33,7 +33,11 @@ pub(crate) async fn handle(
     })
 }
 
-async fn measure(allowed: &AllowList, event: Value, end: Instant) -> Result<Measured, Problem> {
+async fn measure(
+    allowed: &AllowList,
+    event: Value,
+    end: Instant,
+) -> Result<Measured, ProblemDetails> {
     let probe: Probe = serde_path_to_error::deserialize(event)
         .map_err(|error| bad_request(format!("the event is not understood: {error}")))?;
     let requests = probe.requests.get();
@@ -47,7 +51,7 @@ async fn measure(allowed: &AllowList, event: Value, end: Instant) -> Result<Meas
         .parse()
         .map_err(|error| bad_request(format!("url: {error}")))?;
     if !allowed.allows(&url) {
-        return Err(Problem {
+        return Err(ProblemDetails {
             status: 403,
             title: "Forbidden".to_owned(),
             detail: format!("url: {} is not among ALLOWED_ORIGINS", url.origin()),
@@ -70,16 +74,16 @@ async fn measure(allowed: &AllowList, event: Value, end: Instant) -> Result<Meas
     Ok(Measured::new(requests, measurement))
 }
 
-fn bad_request(detail: String) -> Problem {
-    Problem {
+fn bad_request(detail: String) -> ProblemDetails {
+    ProblemDetails {
         status: 400,
         title: "Bad Request".to_owned(),
         detail,
     }
 }
 
-fn internal(detail: String) -> Problem {
-    Problem {
+fn internal(detail: String) -> ProblemDetails {
+    ProblemDetails {
         status: 500,
         title: "Internal Server Error".to_owned(),
         detail,
@@ -111,7 +115,7 @@ mod tests {
         }
     }
 
-    async fn problem(event: Value) -> Problem {
+    async fn problem(event: Value) -> ProblemDetails {
         match answer("https://api.example", event, TIMEOUT).await {
             Answer::Problem(problem) => problem,
             Answer::Measured(measured) => panic!("{measured:?}"),

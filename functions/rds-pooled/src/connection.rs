@@ -43,7 +43,7 @@ impl KeptConnection {
             settings,
             kept: Mutex::new(Kept {
                 connection: None,
-                watch: Watch::new(limits.max_utilisation),
+                watch: Watch::new(limits.max_utilisation, Instant::now()),
                 sweep: Sweep::new(limits.max_idle),
             }),
         }
@@ -102,7 +102,7 @@ impl Kept {
                 Err(error) if error.is_too_many_connections() => error,
                 result => return result,
             };
-            self.watch.refused();
+            self.watch.refused(Instant::now());
             let wait = backoff.next();
             if Instant::now() + wait >= deadline {
                 return Err(error);
@@ -118,9 +118,9 @@ impl Kept {
         mut connection: Conn,
         wanted: Wanted,
     ) -> Result<Option<Transcription>, Error> {
-        let found = if self.watch.is_due() {
+        let found = if self.watch.is_due(Instant::now()) {
             let (found, answer) = find_and(&mut connection, wanted, QUESTION).await?;
-            self.watch.answered(&answer);
+            self.watch.answered(&answer, Instant::now());
             found
         } else {
             find(&mut connection, wanted).await?

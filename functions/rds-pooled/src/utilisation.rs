@@ -75,31 +75,31 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Whose first question is due.
-    pub(crate) fn new(max_utilisation: u64) -> Self {
+    /// The first question is due at once.
+    pub(crate) fn new(max_utilisation: u64, now: Instant) -> Self {
         Self {
             max_utilisation,
             crowded: false,
             contended: false,
             refusals: None,
             interval: SHORTEST_INTERVAL,
-            due: Instant::now(),
+            due: now,
         }
     }
 
     /// Whether it is time for the question. If it is, it is not again until the interval is over: should the question itself
     /// fail, the next attempt goes without it.
-    pub(crate) fn is_due(&mut self) -> bool {
-        let is_due = Instant::now() >= self.due;
+    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.due;
         if is_due {
-            self.postpone();
+            self.postpone(now);
         }
         is_due
     }
 
     /// Takes the answer to the question. It is crowded where more than the share are open, or where somebody was refused
     /// since the last answer.
-    pub(crate) fn answered(&mut self, answer: &[(String, u64)]) {
+    pub(crate) fn answered(&mut self, answer: &[(String, u64)], now: Instant) {
         let number = |name: &str| {
             let row = answer.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
             row.map_or(0, |(_, number)| *number)
@@ -120,14 +120,14 @@ impl Watch {
             true => (self.interval * 2).clamp(interval, interval * LEAST_OFTEN),
             false => interval,
         };
-        self.postpone();
+        self.postpone(now);
     }
 
     /// The database had no connection to give: it needs no asking.
-    pub(crate) fn refused(&mut self) {
+    pub(crate) fn refused(&mut self, now: Instant) {
         self.contended = true;
         self.crowded = true;
-        self.postpone();
+        self.postpone(now);
     }
 
     /// Whether so many connections are open that this one should not stay.
@@ -141,8 +141,8 @@ impl Watch {
     }
 
     /// Environments that started together do not ask together for long.
-    fn postpone(&mut self) {
-        self.due = Instant::now() + self.interval.mul_f64(0.5 + fastrand::f64());
+    fn postpone(&mut self, now: Instant) {
+        self.due = now + self.interval.mul_f64(0.5 + fastrand::f64());
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     fn watch() -> Watch {
-        Watch::new(80)
+        Watch::new(80, Instant::now())
     }
 
     fn answer(
@@ -174,7 +174,7 @@ mod tests {
     fn above_the_share_it_is_crowded() {
         let mut watch = watch();
         for (open, crowded) in [(8, false), (9, true), (8, false)] {
-            watch.answered(&answer(open, 10, 0, 0, 0));
+            watch.answered(&answer(open, 10, 0, 0, 0), Instant::now());
             assert_eq!(watch.is_crowded(), crowded, "{open} of 10");
             assert!(!watch.is_contended(), "{open} of 10");
         }
@@ -184,7 +184,7 @@ mod tests {
     fn where_somebody_was_refused_it_is_crowded_until_nobody_is() {
         let mut watch = watch();
         for (refused, crowded) in [(7, false), (8, true), (8, false)] {
-            watch.answered(&answer(1, 10, 0, refused, 0));
+            watch.answered(&answer(1, 10, 0, refused, 0), Instant::now());
             assert_eq!(watch.is_crowded(), crowded, "{refused} refused");
             assert_eq!(watch.is_contended(), crowded, "{refused} refused");
         }
@@ -194,23 +194,24 @@ mod tests {
     fn an_account_with_a_limit_is_refused_in_another_way() {
         for (account, crowded) in [(0, false), (5, true)] {
             let mut watch = watch();
-            watch.answered(&answer(1, 10, account, 0, 3));
-            watch.answered(&answer(1, 10, account, 0, 4));
+            watch.answered(&answer(1, 10, account, 0, 3), Instant::now());
+            watch.answered(&answer(1, 10, account, 0, 4), Instant::now());
             assert_eq!(watch.is_crowded(), crowded, "limit {account}");
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn it_is_asked_at_once_and_then_the_less_often_the_more_connections_there_are() {
-        let mut watch = watch();
-        assert!(watch.is_due());
-        assert!(!watch.is_due());
+    #[test]
+    fn it_is_asked_at_once_and_then_the_less_often_the_more_connections_there_are() {
+        let now = Instant::now();
+        let mut watch = Watch::new(80, now);
+        assert!(watch.is_due(now));
+        assert!(!watch.is_due(now));
         for (open, interval) in [(1, 100), (20, 100), (170, 850), (1000, 5000)] {
-            watch.answered(&answer(open, 10_000, 0, 0, 0));
-            tokio::time::advance(Duration::from_millis(interval / 2 - 1)).await;
-            assert!(!watch.is_due(), "{open}");
-            tokio::time::advance(Duration::from_millis(interval + 1)).await;
-            assert!(watch.is_due(), "{open}");
+            watch.answered(&answer(open, 10_000, 0, 0, 0), now);
+            let early = now + Duration::from_millis(interval / 2 - 1);
+            assert!(!watch.is_due(early), "{open}");
+            let late = now + Duration::from_millis(interval / 2 * 3);
+            assert!(watch.is_due(late), "{open}");
         }
     }
 
@@ -226,17 +227,18 @@ mod tests {
             (100, 500),
             (160, 1000),
         ] {
-            watch.answered(&answer(open, 170, 0, 0, 0));
+            watch.answered(&answer(open, 170, 0, 0, 0), Instant::now());
             assert_eq!(watch.interval, Duration::from_millis(interval));
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn where_a_connection_was_refused_it_is_crowded_until_it_is_asked_again() {
+    #[test]
+    fn where_a_connection_was_refused_it_is_crowded_until_it_is_asked_again() {
+        let now = Instant::now();
         let mut watch = watch();
-        watch.refused();
-        assert!(watch.is_crowded() && !watch.is_due());
-        tokio::time::advance(Duration::from_millis(150)).await;
-        assert!(watch.is_crowded() && watch.is_due());
+        watch.refused(now);
+        assert!(watch.is_crowded() && !watch.is_due(now));
+        let later = now + Duration::from_millis(150);
+        assert!(watch.is_crowded() && watch.is_due(later));
     }
 }
