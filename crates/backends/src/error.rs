@@ -22,7 +22,7 @@ pub enum Error {
         variable: &'static str,
     },
     /// Its program is there, but not what that runs on, such as its Python.
-    #[error("{} can't be run: is what it runs on gone?", .0.display())]
+    #[error("{} can't be run: is its interpreter gone? install it again, ministack by `make tools`", .0.display())]
     NoInterpreter(PathBuf),
     /// It ended when it should have run.
     #[error("{server} ended: {last_line}")]

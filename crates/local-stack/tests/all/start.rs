@@ -102,7 +102,7 @@ async fn a_missing_python_is_named_with_what_to_do() {
     let ministack = directory.path().join("ministack");
     script(&ministack, "#!/nowhere/bin/python3\n");
     let expected = format!(
-        "{} can't be run: is its Python gone? run `make tools` again",
+        "{} can't be run: is its interpreter gone? install it again, ministack by `make tools`",
         ministack.display()
     );
     let settings = Settings {
