@@ -1,6 +1,7 @@
 //! Virtual users in a closed loop: each has one connection and sends its next request when it has its answer.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -31,10 +32,20 @@ pub async fn closed_loop(
     work: Work,
     on_answer: impl Fn() + Send + Sync + 'static,
 ) -> Measurement {
-    users(target, connections, work, Arc::new(on_answer)).await
+    compiled_here(target, connections, work, Arc::new(on_answer)).await
 }
 
-/// Not generic, so that it is compiled with this crate, as fast as this crate is.
+/// The body of an async function is compiled where it is first polled. As a trait object it is so here, as fast as this
+/// crate is.
+fn compiled_here(
+    target: Arc<Target>,
+    connections: usize,
+    work: Work,
+    on_answer: Arc<dyn Fn() + Send + Sync>,
+) -> Pin<Box<dyn Future<Output = Measurement> + Send>> {
+    Box::pin(users(target, connections, work, on_answer))
+}
+
 async fn users(
     target: Arc<Target>,
     connections: usize,

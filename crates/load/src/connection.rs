@@ -204,10 +204,8 @@ async fn exchange(
             problem.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
-    Ok(Answer {
-        status,
-        detail: detail(&problem),
-    })
+    let detail = is_problem.then(|| detail(&problem)).flatten();
+    Ok(Answer { status, detail })
 }
 
 fn detail(problem: &[u8]) -> Option<String> {

@@ -2,12 +2,16 @@
 
 use std::{
     future::{Future, pending},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
 
 use crate::{Connection, Measurement, Target, measurement::Stopwatch};
+
+/// The body of an async function is compiled where it is first polled. As a trait object it is so here, as fast as this
+/// crate is.
+type Measuring<'a> = Pin<Box<dyn Future<Output = Measurement> + 'a>>;
 
 /// A sequence of requests. It can be run in rounds, with other work in between.
 pub struct Sequential {
@@ -24,15 +28,17 @@ impl Sequential {
     }
 
     /// Sends `requests` requests, and calls `on_answer` after each.
-    pub async fn run(&mut self, requests: u64, on_answer: &dyn Fn()) -> Measurement {
-        self.run_until(pending(), requests, on_answer).await
+    pub fn run<'a>(&'a mut self, requests: u64, on_answer: &'a dyn Fn()) -> Measuring<'a> {
+        Box::pin(self.run_until(pending(), requests, on_answer))
     }
 
     /// Sends `requests` requests, or as many as can be answered within `time`. One that is cut off counts neither as a
     /// latency nor as a failure.
-    pub async fn run_within(&mut self, time: Duration, requests: u64) -> Measurement {
-        self.run_until(tokio::time::sleep(time), requests, &|| {})
-            .await
+    pub fn run_within(&mut self, time: Duration, requests: u64) -> Measuring<'_> {
+        Box::pin(async move {
+            self.run_until(tokio::time::sleep(time), requests, &|| {})
+                .await
+        })
     }
 
     async fn run_until(

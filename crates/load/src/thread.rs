@@ -18,7 +18,9 @@ where
     T: Send + 'static,
     F: Future<Output = T>,
 {
-    let (mut answer, answered) = oneshot::channel();
+    let (answer, answered) = oneshot::channel();
+    // Goes with this future, and then the other end hears of it.
+    let (_wanted, unwanted) = oneshot::channel();
     std::thread::Builder::new()
         .name("load".to_owned())
         .spawn(move || {
@@ -30,16 +32,7 @@ where
                 }
             };
             let mut done = None;
-            run(
-                &runtime,
-                Box::pin(async {
-                    tokio::select! {
-                        biased;
-                        finished = make() => done = Some(finished),
-                        () = answer.closed() => {}
-                    }
-                }),
-            );
+            run(&runtime, Box::pin(async { done = Some(make().await) }), unwanted);
             if let Some(done) = done {
                 // Nobody waits any more: nothing is lost.
                 let _ = answer.send(Ok(done));
@@ -50,9 +43,21 @@ where
         .unwrap_or_else(|_| Err(io::Error::other("the load's thread panicked")))
 }
 
+/// Runs the work until it is done or nobody wants it any more.
+///
 /// Not generic, so that the runtime's own loop is compiled with this crate, as fast as this crate is.
-fn run(runtime: &Runtime, work: Pin<Box<dyn Future<Output = ()> + '_>>) {
-    runtime.block_on(work);
+fn run(
+    runtime: &Runtime,
+    work: Pin<Box<dyn Future<Output = ()> + '_>>,
+    unwanted: oneshot::Receiver<()>,
+) {
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = work => {}
+            _ = unwanted => {}
+        }
+    });
 }
 
 #[cfg(test)]

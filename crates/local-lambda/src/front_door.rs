@@ -59,10 +59,20 @@ pub async fn serve(
     doors: FrontDoors,
     until: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    serve_until(listener, host, doors, Box::pin(until)).await
+    compiled_here(listener, host, doors, Box::pin(until)).await
 }
 
-/// Not generic, so that the way of every request is compiled with this crate, as fast as this crate is.
+/// The body of an async function is compiled where it is first polled. As a trait object it is so here, and with it the way
+/// of every request, as fast as this crate is.
+fn compiled_here<'a>(
+    listener: TcpListener,
+    host: Host,
+    doors: FrontDoors,
+    until: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
+    Box::pin(serve_until(listener, host, doors, until))
+}
+
 async fn serve_until(
     listener: TcpListener,
     host: Host,
