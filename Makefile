@@ -36,7 +36,8 @@ test: format lint unit-tests validate ## Run every check
 
 test-deploy: validate functions functions-arm64 mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
-	@cargo test --quiet --locked --workspace --test deploy
+	@# In a temporary directory of its own, which rmdir refuses to remove if anything was left behind in it.
+	@directory=$$(mktemp -d) && TMPDIR=$$directory cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"
 
 format:
 	@cargo fmt --all --check

@@ -3,6 +3,7 @@
 
 pub mod emulator;
 mod go_between;
+pub mod hit_counter;
 mod silent;
 
 use std::{

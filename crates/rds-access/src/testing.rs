@@ -8,7 +8,7 @@ use backends::{
 };
 use function_kit::{
     environment::MissingVariable,
-    testing::{answer, header, recorded_events},
+    testing::{answers, header},
 };
 use lambda_http::{Body, Request, Response};
 use mysql_async::prelude::Queryable;
@@ -217,12 +217,14 @@ where
     H: Fn(Request) -> F,
     F: Future<Output = Result<Response<Body>, Infallible>> + Send,
 {
-    let events = recorded_events(function).unwrap_or_default();
-    assert!(events.len() >= 20, "{function} has {} events", events.len());
-    for (file, event) in events {
-        match answer(&event, &handler).await {
-            Ok(answer) => assert_answer(&file, &answer),
-            Err(error) => panic!("{file}: {error}"),
-        }
+    let answers = answers(function, handler).await;
+    let answers = answers.unwrap_or_else(|error| panic!("{error}"));
+    assert!(
+        answers.len() >= 20,
+        "{function} has {} events",
+        answers.len()
+    );
+    for (file, answer) in answers {
+        assert_answer(&file, &answer);
     }
 }

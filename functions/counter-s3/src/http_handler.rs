@@ -54,7 +54,7 @@ fn problem(error: Error) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use function_kit::testing::{answer, answers, damaged, emulator, header, recorded_events};
+    use function_kit::testing::{answer, emulator, header, hit_counter, recorded_events};
     use serde_json::Value;
 
     use super::*;
@@ -72,25 +72,8 @@ mod tests {
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
         let bucket = EmulatedBucket::new().await;
-        let mut counted = 0;
-        let answers = answers("counter-s3", |request| handle(&bucket.counter, request)).await;
-        for (file, answer) in answers.unwrap() {
-            assert_eq!(header(&answer, "cache-control"), Some("no-store"), "{file}");
-            if file.starts_with("post-") || file.starts_with("head-") {
-                assert_eq!(answer["statusCode"], 405, "{file}");
-                assert_eq!(header(&answer, "allow"), Some("GET"), "{file}");
-            } else {
-                counted += 1;
-                assert_eq!(answer["statusCode"], 200, "{file}");
-                assert_eq!(answer["body"], counted.to_string(), "{file}");
-                assert_eq!(
-                    header(&answer, "content-type"),
-                    Some("text/plain"),
-                    "{file}"
-                );
-            }
-        }
-        assert!(counted >= 4);
+        let handler = |request| handle(&bucket.counter, request);
+        hit_counter::assert_recorded_events_are_counted("counter-s3", handler).await;
     }
 
     #[tokio::test]
@@ -127,16 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_damaged_event_is_an_answer_or_an_error() {
         let bucket = EmulatedBucket::new().await;
-        let events = recorded_events("counter-s3").unwrap();
-        for event in damaged(events.into_values()) {
-            if let Ok(answer) = answer(&event, |request| handle(&bucket.counter, request)).await {
-                let status = answer["statusCode"].as_u64();
-                assert!(
-                    matches!(status, Some(200 | 405)),
-                    "{status:?}: {}",
-                    String::from_utf8_lossy(&event)
-                );
-            }
-        }
+        let handler = |request| handle(&bucket.counter, request);
+        hit_counter::assert_damaged_events_do_no_harm("counter-s3", handler).await;
     }
 }
