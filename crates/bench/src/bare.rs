@@ -1,20 +1,23 @@
 //! A function against the calls to its backend that it can't do without.
 //!
 //! A backend and the cores sleep in pauses, and the same call takes longer after one. So all sides send at the same spacing, and
-//! what an empty function takes at that spacing is taken off the function's: that is the platform, not the function.
+//! what an empty function takes is taken off the function's: that is the platform, not the function. The empty function is
+//! called just after a bare call, since a backend that has just worked on these cores has left nothing in their caches.
 
-use std::{process::Stdio, time::Duration};
+use std::{collections::BTreeMap, process::Stdio, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use load::{Connection, Failure, Latencies, Target, on_its_own_thread};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
     ratio::Ratios,
     rows::{Bar, Measured},
-    stack::{Served, p50, spaced},
+    stack::{Served, TIMEOUT, WARM_UP, p50, turn},
 };
 
 const TURNS: usize = 41;
@@ -63,24 +66,57 @@ pub(crate) const READERS: [Pair; 2] = [
 
 /// The function's p50, less that of an empty function, to that of the bare call.
 pub(crate) async fn against_bare_calls(served: &Served, pair: &Pair) -> anyhow::Result<Measured> {
-    let Pair { function, call, .. } = pair;
+    let Pair { function, call, .. } = *pair;
     eprintln!("calling {function}, an empty function and a bare {call}");
-    let mut bare = BareCalls::start(served, function, call, &[])?;
-    let (url, empty) = (served.url(pair.path), served.url("/empty"));
-    let mut ratios = Ratios::default();
-    bare.answer(REQUESTS, SPACING).await?;
-    for _ in 0..TURNS {
-        let whole = p50(&spaced(&url, REQUESTS, SPACING).await?);
-        let platform = p50(&spaced(&empty, REQUESTS, SPACING).await?);
-        let bare = bare.answer(REQUESTS, SPACING).await?.into_iter().collect();
-        ratios.add((whole - platform) / p50(&bare));
-    }
-    bare.stop().await?;
+    let environment = served.environment(function)?.clone();
+    let target =
+        async |url: String| anyhow::Ok(Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?));
+    let whole = target(served.url(pair.path)).await?;
+    let empty = target(served.url("/empty")).await?;
+    let ratios = on_its_own_thread(move || async move {
+        let mut bare = BareCalls::start(&environment, call, &[])?;
+        let (mut whole, mut empty) = (Connection::new(whole), Connection::new(empty));
+        let mut ratios = Ratios::default();
+        for _ in 0..TURNS {
+            let whole = turn(&mut whole, REQUESTS, SPACING).await.map_err(failed)?;
+            let (bare, platform) = bare_then_empty(&mut bare, &mut empty).await?;
+            ratios.add((p50(&whole) - p50(&platform)) / p50(&bare));
+        }
+        bare.stop().await?;
+        anyhow::Ok(ratios)
+    });
     Ok(Measured::ratio(
         format!("({function} − empty) ÷ a bare {call}, every 5 ms: p50"),
-        &ratios,
+        &ratios.await??,
         Bar::AtMost(pair.bar),
     ))
+}
+
+/// Bare calls, and after each a call of the empty function.
+async fn bare_then_empty(
+    calls: &mut BareCalls,
+    connection: &mut Connection,
+) -> anyhow::Result<(Latencies, Latencies)> {
+    let (mut bare, mut empty) = (Latencies::new(), Latencies::new());
+    let mut next = Instant::now();
+    for at in 0..WARM_UP + REQUESTS {
+        sleep_until(next).await;
+        next = Instant::now() + SPACING;
+        let call = calls.answer(1, SPACING).await?;
+        let request = connection
+            .request()
+            .await
+            .map_err(|error| failed(error.failure))?;
+        if at >= WARM_UP {
+            call.into_iter().for_each(|call| bare.record(call));
+            empty.record(request);
+        }
+    }
+    Ok((bare, empty))
+}
+
+fn failed(failure: Failure) -> anyhow::Error {
+    anyhow::anyhow!("a request failed: {failure}")
 }
 
 /// The program of crates/bare-calls, which does as much as a line on its standard input says, and answers with how long that
@@ -94,16 +130,14 @@ pub(crate) struct BareCalls {
 impl BareCalls {
     /// With the function's variables, and further ones.
     pub(crate) fn start(
-        served: &Served,
-        function: &str,
+        environment: &BTreeMap<String, String>,
         call: &str,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let environment = served.stack.environment(function);
         let mut child = Command::new(PROGRAM)
             .arg(call)
             .env_clear()
-            .envs(environment.with_context(|| format!("there is no function {function}"))?)
+            .envs(environment)
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -35,7 +35,11 @@ pub(crate) async fn against_bare_loop(served: &Served) -> anyhow::Result<Measure
     eprintln!("draining queues by {WORKER} and by bare calls");
     let theirs = Queue::create(served, "bench-loop").await?;
     let bare = [("QUEUE_URL", &*theirs.url)];
-    let mut bare = BareCalls::start(served, WORKER, "receive-transact-delete", &bare)?;
+    let mut bare = BareCalls::start(
+        served.environment(WORKER)?,
+        "receive-transact-delete",
+        &bare,
+    )?;
     let mut ratios = Ratios::default();
     for turn in 0..=TURNS {
         // A mapping that stops leaves a long poll behind, which would take the next turn's first messages with it.

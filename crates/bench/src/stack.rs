@@ -24,7 +24,7 @@ use crate::{
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests before each turn that are not counted.
-const WARM_UP: u64 = 10;
+pub(crate) const WARM_UP: u64 = 10;
 
 /// The template's stack with the reports of its invocations.
 pub(crate) struct Served {
@@ -72,6 +72,12 @@ impl Served {
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         Ok(self.stack.stop().await?)
+    }
+
+    /// The variables of a function.
+    pub(crate) fn environment(&self, function: &str) -> anyhow::Result<&BTreeMap<String, String>> {
+        let environment = self.stack.environment(function);
+        environment.with_context(|| format!("there is no function {function}"))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -122,19 +128,10 @@ impl Served {
 
 /// One request after the other on one connection, on a thread of its own.
 pub(crate) async fn sequential(url: &str, requests: u64) -> anyhow::Result<Latencies> {
-    spaced(url, requests, Duration::ZERO).await
-}
-
-/// The same, with so much time from the beginning of a request to that of the next.
-pub(crate) async fn spaced(
-    url: &str,
-    requests: u64,
-    spacing: Duration,
-) -> anyhow::Result<Latencies> {
     let target = Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?);
-    on_its_own_thread(
-        move || async move { turn(&mut Connection::new(target), requests, spacing).await },
-    )
+    on_its_own_thread(move || async move {
+        turn(&mut Connection::new(target), requests, Duration::ZERO).await
+    })
     .await?
     .map_err(|failure| anyhow::anyhow!("{url}: {failure}"))
 }
@@ -163,7 +160,8 @@ pub(crate) async fn in_turns(
     .map_err(|failure: Failure| anyhow::anyhow!("{urls:?}: {failure}"))
 }
 
-async fn turn(
+/// Requests of one turn, after some that are not counted.
+pub(crate) async fn turn(
     connection: &mut Connection,
     requests: u64,
     spacing: Duration,

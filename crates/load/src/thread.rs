@@ -32,7 +32,11 @@ where
                 }
             };
             let mut done = None;
-            run(&runtime, Box::pin(async { done = Some(make().await) }), unwanted);
+            run(
+                &runtime,
+                Box::pin(async { done = Some(make().await) }),
+                unwanted,
+            );
             if let Some(done) = done {
                 // Nobody waits any more: nothing is lost.
                 let _ = answer.send(Ok(done));
