@@ -14,6 +14,9 @@ LATENCY := target/debug/latency
 # The functions that read a database are in the template when there is one; locally it is a MariaDB.
 DATABASE := --parameter Database=aurora
 
+# Not the documentation, which has no code: rustdoc would look for some in each crate.
+TESTS := --lib --bins --tests
+
 .PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb format lint tests-built unit-tests validate clean
 
 help: ## Show this list
@@ -50,11 +53,11 @@ lint: tests-built
 # More threads than cores: most tests wait most of the time.
 unit-tests: tests-built .tools/ministack.installed functions mariadb
 	@echo "== tests"
-	@cargo test --locked --workspace -- --test-threads=4
+	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
 tests-built: format .tools/build-essentials
 	@echo "== tests: cargo test --no-run (two or three minutes the first time)"
-	@cargo test --quiet --locked --workspace --no-run
+	@cargo test --quiet --locked --workspace $(TESTS) --no-run
 
 validate: .tools/sam.installed
 	@.tools/sam/bin/sam validate --lint
