@@ -56,7 +56,7 @@ unit-tests: tests-built .tools/ministack.installed functions mariadb
 	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
 tests-built: format .tools/build-essentials
-	@echo "== tests: cargo test --no-run (two or three minutes the first time)"
+	@echo "== tests: cargo test --no-run (two minutes the first time)"
 	@cargo test --quiet --locked --workspace $(TESTS) --no-run
 
 validate: .tools/sam.installed
