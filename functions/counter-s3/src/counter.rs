@@ -46,7 +46,7 @@ struct Memory {
 }
 
 /// The object as it was last seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
     hits: u64,
     /// None when there is no object yet.
@@ -136,17 +136,12 @@ impl Counter {
         let output = match get.send().await {
             Ok(output) => output,
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => {
-                return Ok(Seen {
-                    hits: 0,
-                    etag: None,
-                });
+                return Ok(Seen::default());
             }
             Err(error) => return Err(failed(error)),
         };
-        if output
-            .content_length()
-            .is_none_or(|length| length > MAX_DIGITS)
-        {
+        let length = output.content_length();
+        if length.is_none_or(|length| length > MAX_DIGITS) {
             return Err(Error::NotANumber);
         }
         let body = output.body.collect().await;
@@ -169,11 +164,9 @@ impl Counter {
             .bucket(&self.bucket)
             .key(KEY)
             .content_type("text/plain")
-            .body(ByteStream::from(hits.to_string().into_bytes()));
-        let put = match etag {
-            Some(etag) => put.if_match(etag),
-            None => put.if_none_match("*"),
-        };
+            .body(ByteStream::from(hits.to_string().into_bytes()))
+            .set_if_none_match(etag.is_none().then(|| "*".to_owned()))
+            .set_if_match(etag);
         match put.send().await {
             Ok(output) => Ok(Some(Seen {
                 hits,
