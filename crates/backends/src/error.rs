@@ -54,7 +54,7 @@ pub enum Error {
     #[error("{what}: {cause}")]
     Io {
         /// What could not be done.
-        what: &'static str,
+        what: String,
         /// What the system said.
         cause: io::Error,
     },
@@ -83,7 +83,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |cause| Self::Io { what, cause }
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        |cause| Self::Io { what, cause }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     process::ExitStatus,
     time::{Duration, Instant},
@@ -103,7 +103,7 @@ impl Server {
         if let Some(mut process) = self.process.take() {
             process
                 .signal(signal)
-                .map_err(Error::io("a server can't be told to end"))?;
+                .map_err(self.io("can't be told to end"))?;
             self.until_ended(process).await?;
         }
         Ok(())
@@ -111,11 +111,12 @@ impl Server {
 
     /// Ends it, directory and all.
     pub(crate) fn stop(self) -> Result<(), Error> {
+        let failure = self.io("has a directory that can't be removed");
         drop(self.process);
         match self.directory.close() {
             // With a process that was killed, its directory went.
             Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
-            closed => closed.map_err(Error::io("a server's directory can't be removed")),
+            closed => closed.map_err(failure),
         }
     }
 
@@ -124,7 +125,7 @@ impl Server {
             .create(true)
             .append(true)
             .open(self.log())
-            .map_err(Error::io("a server's log can't be opened"))?;
+            .map_err(self.io("has no log: it can't be opened"))?;
         let home = self.directory().display().to_string();
         let mut variables = vec![("HOME", home.clone()), ("TMPDIR", home)];
         variables.extend(start.variables.iter().cloned());
@@ -135,7 +136,7 @@ impl Server {
             variables,
             log,
         )
-        .map_err(Error::io("a server can't be started"))
+        .map_err(self.io("can't be started"))
     }
 
     async fn until_ended(&self, mut process: Companion) -> Result<ExitStatus, Error> {
@@ -153,9 +154,7 @@ impl Server {
     }
 
     fn ended(&self, process: &mut Companion) -> Result<Option<ExitStatus>, Error> {
-        process
-            .ended()
-            .map_err(Error::io("a server can't be waited for"))
+        process.ended().map_err(self.io("can't be waited for"))
     }
 
     fn failure(&self, status: ExitStatus, program: &Path) -> Error {
@@ -167,6 +166,10 @@ impl Server {
                 last_line: self.last_line(),
             },
         }
+    }
+
+    fn io(&self, what: &str) -> impl FnOnce(io::Error) -> Error + use<> {
+        Error::io(format!("{} {what}", self.name))
     }
 
     fn log(&self) -> PathBuf {
