@@ -128,6 +128,31 @@ pub fn damaged(events: impl IntoIterator<Item = Vec<u8>>) -> impl Iterator<Item 
         .take(512)
 }
 
+/// Feeds a function's recorded events to its handler, damaged: each is answered with one of these statuses, or is an error of
+/// the invocation.
+///
+/// # Panics
+///
+/// When one gets another answer, or the recorded events cannot be read.
+pub async fn assert_damaged_events_do_no_harm<H, F>(function: &str, statuses: &[u64], handler: H)
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
+{
+    let events = recorded_events(function);
+    let events = events.unwrap_or_else(|error| panic!("{function}: {error}"));
+    for event in damaged(events.into_values()) {
+        if let Ok(answer) = answer(&event, &handler).await {
+            let status = answer["statusCode"].as_u64();
+            assert!(
+                status.is_some_and(|status| statuses.contains(&status)),
+                "{status:?}: {}",
+                String::from_utf8_lossy(&event)
+            );
+        }
+    }
+}
+
 fn damage(events: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let event = (0..events.len()).prop_map(move |index| events[index].clone());
     prop_oneof![

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response};
 
-use super::{answer, answers, damaged, header, recorded_events};
+use super::{answers, header};
 
 /// Each recorded event of the function gets the next number, or a 405 if its method is not GET.
 ///
@@ -36,28 +36,4 @@ where
         }
     }
     assert!(counted >= 4, "only {counted} recorded events count");
-}
-
-/// A damaged event is answered with a number or a 405, or is an error of the invocation.
-///
-/// # Panics
-///
-/// When it gets another answer, or the recorded events cannot be read.
-pub async fn assert_damaged_events_do_no_harm<H, F>(function: &str, handler: H)
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
-{
-    let events = recorded_events(function);
-    let events = events.unwrap_or_else(|error| panic!("{function}: {error}"));
-    for event in damaged(events.into_values()) {
-        if let Ok(answer) = answer(&event, &handler).await {
-            let status = answer["statusCode"].as_u64();
-            assert!(
-                matches!(status, Some(200 | 405)),
-                "{status:?}: {}",
-                String::from_utf8_lossy(&event)
-            );
-        }
-    }
 }
