@@ -57,7 +57,7 @@ async fn run() -> anyhow::Result<bool> {
         title: "make bench".to_owned(),
         measured_at,
         table: Table::new(measured.iter().map(Measured::row).collect()),
-        deciding: &[],
+        deciding: Vec::new(),
         notes: vec!["Ratios: the median of the turns; the range is that of the middle half of them. MB: 2^20 bytes.".to_owned()],
         warnings: machine::warning(before).into_iter().collect(),
         failures: 0,

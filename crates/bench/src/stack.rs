@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use latency::{
-    cli::{DatabaseOptions, Template},
+    cli::{DatabaseOptions, DistanceOptions, Template},
     database,
     package::zipped_bytes,
     reports::Reports,
@@ -13,7 +13,7 @@ use load::{
     Connection, Failure, Latencies, Measurement, Target, Work, closed_loop, on_its_own_thread,
 };
 use local_lambda::{HostSettings, Report};
-use local_stack::{Settings, Stack};
+use local_stack::{Distances, Settings, Stack};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
@@ -48,6 +48,7 @@ impl Served {
                 rows: None,
                 database_url: None,
             },
+            distances: DistanceOptions::default(),
         };
         let mut settings = Settings {
             database: database::settings(&template).await?,
@@ -60,6 +61,7 @@ impl Served {
             },
             ministack: backends::ministack::find_program(Path::new("."))?,
             durable: false,
+            distances: Distances::default(),
         };
         change(&mut settings);
         let stack = Stack::start(settings).await?;

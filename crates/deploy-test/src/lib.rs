@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use local_lambda::HostSettings;
-use local_stack::{DatabaseSettings, Settings, Stack};
+use local_stack::{DatabaseSettings, Distances, Settings, Stack};
 
 use crate::{
     account::Account,
@@ -167,6 +167,7 @@ async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Un
         host: HostSettings::default(),
         ministack: backends::ministack::find_program(root)?,
         durable: false,
+        distances: Distances::default(),
         database: DatabaseSettings::default(),
     })
     .await?;

@@ -46,6 +46,43 @@ pub struct Template {
     /// Where the template's database comes from.
     #[command(flatten)]
     pub database: DatabaseOptions,
+    /// How far away the backends and the callers are.
+    #[command(flatten)]
+    pub distances: DistanceOptions,
+}
+
+/// How far away the backends and the callers are.
+#[derive(Args, Clone, Debug)]
+pub struct DistanceOptions {
+    /// The Region whose latencies are meant
+    #[arg(long, value_name = "NAME", default_value = region::DEFAULT_REGION)]
+    pub region: String,
+    /// What a call to a backend takes: what it takes here, or at least what it takes in the Region
+    #[arg(long, value_enum, default_value = "local")]
+    pub backend_latency: BackendLatency,
+    /// How long the way from the caller to the Region and back takes, such as 12ms [default: nothing for what is measured]
+    #[arg(long, value_name = "TIME", value_parser = duration())]
+    pub client_rtt: Option<Duration>,
+}
+
+impl Default for DistanceOptions {
+    /// Everything as near as it is.
+    fn default() -> Self {
+        Self {
+            region: region::DEFAULT_REGION.to_owned(),
+            backend_latency: BackendLatency::Local,
+            client_rtt: None,
+        }
+    }
+}
+
+/// What a call to a backend takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendLatency {
+    /// What it takes on this machine
+    Local,
+    /// What the Region's profile says
+    Region,
 }
 
 /// Where the template's database comes from, if it has one.
@@ -176,6 +213,9 @@ pub struct Compare {
     /// Who sends the requests.
     #[command(flatten)]
     pub from_lambda: FromLambda,
+    /// How many calls a month the cost in a month is for
+    #[arg(long, value_name = "N", default_value = "5000000")]
+    pub calls_a_month: NonZeroU64,
     /// The directory for compare.md, compare.json, compare.csv and compare.svg
     #[arg(long, value_name = "DIRECTORY", default_value = "out")]
     pub out: PathBuf,

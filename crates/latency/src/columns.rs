@@ -65,6 +65,29 @@ pub(crate) const USD_PER_MILLION_WITHOUT_API_CALLS: Column = Column::new(
 );
 pub(crate) const GIGABYTE_SECONDS: Column = Column::new("gigabyte_seconds", "GB-seconds", 2);
 
+// What would be in a Region, for a caller outside of it.
+pub(crate) const MODELLED_MEAN_MS: Column =
+    Column::new("modelled_mean_ms", "modelled mean (ms)", 0);
+pub(crate) const MODELLED_RANGE_MS: Column =
+    Column::new("modelled_mean_range_ms", "modelled 90 % range (ms)", 0);
+pub(crate) const MODELLED_P50_MS: Column = Column::new("modelled_p50_ms", "modelled p50 (ms)", 0);
+pub(crate) const MODELLED_P99_MS: Column = Column::new("modelled_p99_ms", "modelled p99 (ms)", 0);
+pub(crate) const MODELLED_BILLED_MS: Column =
+    Column::new("modelled_billed_ms", "modelled billed (ms)", 1);
+pub(crate) const MODELLED_INIT_MS: Column =
+    Column::new("modelled_init_ms", "modelled init (ms)", 0);
+pub(crate) const MODELLED_FIRST_MS: Column = Column::new(
+    "modelled_first_request_ms",
+    "modelled first request (ms)",
+    0,
+);
+pub(crate) const MODELLED_USD_PER_MILLION: Column =
+    Column::new("modelled_usd_per_million", "modelled cost ($/million)", 2);
+pub(crate) const MODELLED_USD_PER_MONTH: Column =
+    Column::new("modelled_usd_per_month", "modelled cost ($/month)", 2);
+pub(crate) const MODELLED_MOVED_BY: Column =
+    Column::new("modelled_moved_most_by", "moved most by", 0);
+
 // What others measured.
 pub(crate) const PUBLISHED_USD_PER_MILLION: Column =
     Column::new("published_usd_per_million", "published cost ($/million)", 2);

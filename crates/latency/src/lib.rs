@@ -13,6 +13,7 @@ pub mod env_file;
 pub mod export;
 pub mod interrupt;
 pub mod machine;
+pub mod model;
 pub mod open_files;
 pub mod output;
 pub mod package;

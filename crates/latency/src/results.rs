@@ -19,14 +19,34 @@ pub struct Results {
     pub measured_at: SystemTime,
     /// What was found.
     pub table: Table,
-    /// The columns that decide, for a terminal that has no room for all; none for all.
-    pub deciding: &'static [Column],
+    /// The columns that decide, for a reader who has no room for all; none for all.
+    pub deciding: Vec<Group>,
     /// What a reader has to know to understand it.
     pub notes: Vec<String>,
     /// What may be wrong with it.
     pub warnings: Vec<String>,
     /// Requests that failed.
     pub failures: u64,
+}
+
+/// Columns that are shown as a table of their own.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they are, where there are several groups.
+    pub heading: String,
+    /// The columns; the first one names the rows.
+    pub columns: &'static [Column],
+}
+
+impl Group {
+    /// The only group.
+    #[must_use]
+    pub fn only(columns: &'static [Column]) -> Vec<Self> {
+        vec![Self {
+            heading: String::new(),
+            columns,
+        }]
+    }
 }
 
 /// Rows with the same columns.

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     invocation::{FunctionError, error_payload},
+    phase::{Observer, Phase},
     process::{self, PeakMemory},
 };
 
@@ -25,6 +26,7 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Environment {
     pid: Pid,
     freeze: bool,
+    observer: Option<Observer>,
     state: Mutex<State>,
     event_waits: Notify,
     kill: Notify,
@@ -91,11 +93,17 @@ pub(crate) struct Init {
 
 impl Environment {
     /// An environment whose process has just been started, `since` when.
-    pub(crate) fn new(pid: Pid, freeze: bool, since: Instant) -> (Self, Init) {
+    pub(crate) fn new(
+        pid: Pid,
+        freeze: bool,
+        since: Instant,
+        observer: Option<Observer>,
+    ) -> (Self, Init) {
         let (initialised, end) = oneshot::channel();
         let environment = Self {
             pid,
             freeze,
+            observer,
             state: Mutex::new(State {
                 init: Some(initialised),
                 ..State::default()
@@ -106,6 +114,7 @@ impl Environment {
             peak_memory: PeakMemory::of(pid),
             peak_memory_bytes: AtomicU64::new(0),
         };
+        environment.enters(Phase::InitBegins);
         (environment, Init { since, end })
     }
 
@@ -164,7 +173,9 @@ impl Environment {
 
     /// The function asks for its next event (`GET …/invocation/next`); the first time, that ends the init phase.
     pub(crate) async fn next(&self) -> Event {
-        if let Some(init) = self.lock().init.take() {
+        let init = self.lock().init.take();
+        if let Some(init) = init {
+            self.enters(Phase::InitEnds);
             // Nobody waits any more when the init phase timed out.
             let _ = init.send(Ok(()));
         }
@@ -185,6 +196,7 @@ impl Environment {
             }
             return None;
         };
+        self.enters(Phase::InvocationBegins);
         state.in_flight = Some(InFlight {
             request_id: event.request_id.clone(),
             since: Instant::now(),
@@ -208,6 +220,7 @@ impl Environment {
             return false;
         };
         let duration = in_flight.since.elapsed();
+        self.enters(Phase::InvocationEnds);
         // The caller may have given up: then nobody wants the answer.
         let _ = in_flight.reply.send(Outcome::Answered {
             payload,
@@ -229,6 +242,12 @@ impl Environment {
         self.kill.notify_one();
         // The sender lives as long as `self`.
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    fn enters(&self, phase: Phase) {
+        if let Some(observer) = &self.observer {
+            observer.tell(self.pid.as_raw_nonzero().get().cast_unsigned(), phase);
+        }
     }
 
     /// The process id, or `None` once it has ended.

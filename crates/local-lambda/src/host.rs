@@ -22,6 +22,7 @@ use crate::{
     invocation::{FunctionError, Invocation, InvokeError, MAX_PAYLOAD_BYTES, error_payload},
     launch::launch,
     logs::{Log, Logs},
+    phase::{Observer, OnPhase},
     placement::Environments,
     report::{Report, Status},
 };
@@ -42,6 +43,8 @@ pub struct HostSettings {
     pub logs: Logs,
     /// Called with the report of each invocation, just after its answer went out.
     pub on_report: Option<OnReport>,
+    /// Called when an environment enters a phase.
+    pub on_phase: Option<OnPhase>,
 }
 
 /// What is called with each report.
@@ -57,6 +60,7 @@ impl Default for HostSettings {
             concurrency: 1000,
             logs: Logs::default(),
             on_report: None,
+            on_phase: None,
         }
     }
 }
@@ -388,7 +392,12 @@ impl Shared {
         request_id: &str,
     ) -> Result<Result<(Arc<Environment>, Duration), Finished>, InvokeError> {
         let function = &hosted.function;
-        let started = launch(&self.guardian, function, &hosted.log, self.settings.freeze).await;
+        let observer = self.settings.on_phase.clone().map(|on_phase| Observer {
+            function: function.name.clone(),
+            on_phase,
+        });
+        let freeze = self.settings.freeze;
+        let started = launch(&self.guardian, function, &hosted.log, freeze, observer).await;
         let (environment, init) = started.map_err(|error| {
             let message = format!("{} can't be started: {error}", function.program.display());
             let line = format!("RequestId: {request_id} Error: {message}");

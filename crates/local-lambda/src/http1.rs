@@ -51,7 +51,7 @@ where
 }
 
 /// The next connection, however long that takes.
-async fn accept(listener: &TcpListener) -> TcpStream {
+pub async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

@@ -19,6 +19,7 @@ use crate::{
     function::Function,
     guardian::{Guardian, Watched},
     logs::Log,
+    phase::Observer,
     runtime_api,
 };
 
@@ -28,6 +29,7 @@ pub(crate) async fn launch(
     function: &Function,
     log: &Log,
     freeze: bool,
+    observer: Option<Observer>,
 ) -> io::Result<(Arc<Environment>, Init)> {
     let since = Instant::now();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -51,7 +53,7 @@ pub(crate) async fn launch(
         .and_then(|id| Pid::from_raw(id.cast_signed()))
         .ok_or_else(|| io::Error::other("the process has no id"))?;
     let group = guardian.watch(pid)?;
-    let (environment, init) = Environment::new(pid, freeze, since);
+    let (environment, init) = Environment::new(pid, freeze, since, observer);
     let environment = Arc::new(environment);
     let endpoint = tokio::spawn(runtime_api::serve(listener, environment.clone()));
     tokio::spawn(wait_for_end(

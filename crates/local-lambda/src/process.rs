@@ -1,8 +1,9 @@
-//! What the host asks of the operating system for an environment's processes: the peak memory of the first, and to stop,
-//! continue and end them all. They are one process group, whose id is the first one's.
+//! What the host asks of the operating system for an environment's processes: the peak memory and the processor time of the
+//! first, and to stop, continue and end them all. They are one process group, whose id is the first one's.
 
-use std::{fs::File, os::unix::fs::FileExt};
+use std::{fs::File, os::unix::fs::FileExt, time::Duration};
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Large enough for a whole proc_pid_status(5).
@@ -28,6 +29,13 @@ impl PeakMemory {
         let length = self.status.as_ref()?.read_at(&mut status, 0).ok()?;
         Some(high_water_mark_kib(str::from_utf8(&status[..length]).ok()?)? * 1024)
     }
+}
+
+/// The processor time that a process has used so far, user and system, all its threads; `None` once it has ended.
+pub fn cpu_time(process_id: u32) -> Option<Duration> {
+    let process = nix::unistd::Pid::from_raw(process_id.cast_signed());
+    let clock = clock_getcpuclockid(process).ok()?;
+    Some(clock_gettime(clock).ok()?.into())
 }
 
 fn high_water_mark_kib(status: &str) -> Option<u64> {
@@ -65,6 +73,12 @@ fn signal(group: Pid, signal: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_time_is_counted_while_a_process_works() {
+        let before = cpu_time(std::process::id()).unwrap();
+        while cpu_time(std::process::id()).unwrap() < before + Duration::from_millis(2) {}
+    }
 
     #[test]
     fn the_high_water_mark_is_read_from_the_status_file() {

@@ -6,7 +6,7 @@
 
 mod database;
 mod error;
-mod meter;
+mod relay;
 mod runtime;
 mod service;
 mod stack;
@@ -14,8 +14,8 @@ mod template;
 
 pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
-pub use meter::ApiCall;
-pub use stack::{Metered, Settings, SkippedFunction, Stack};
+pub use relay::ApiCall;
+pub use stack::{Distances, Metered, Settings, SkippedFunction, Stack};
 pub use template::{
     Architecture, ServedFunction, conditions, has_database, parameters_that_bring, to_json,
 };

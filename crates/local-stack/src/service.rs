@@ -38,9 +38,17 @@ impl Listeners {
         Ok(Self { address, sockets })
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://127.0.0.1:PORT`
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) fn into_sockets(self) -> Vec<TcpListener> {
+        self.sockets
     }
 }
 

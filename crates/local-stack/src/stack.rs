@@ -1,16 +1,17 @@
 //! A running stack: the emulator with the template's resources, and the template's functions behind their front doors.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use backends::ministack::{Ministack, REGION};
 use local_lambda::{
     EventSourceMapping, FrontDoors, Function, Host, HostSettings, Integration, Redirection, Route,
     SendMessage, sqs_client,
 };
+use region::{Profile, Recorded};
 
 use crate::{
     ApiCall, Database, DatabaseSettings, Error, ServedFunction,
-    meter::Meter,
+    relay::{Delays, Protocol, Recorder, Relay, Relays, Watch},
     service::{Listeners, Service},
     template::{Databases, Endpoints, QueueRoute, Resolved, STACK_NAME, Sketch},
 };
@@ -32,6 +33,17 @@ pub struct Settings {
     pub durable: bool,
     /// Where its database comes from, if the template has one.
     pub database: DatabaseSettings,
+    /// What the way is made to take.
+    pub distances: Distances,
+}
+
+/// What is made to take longer than it does on this machine.
+#[derive(Clone, Debug, Default)]
+pub struct Distances {
+    /// Calls to backends take what they take in this Region. Those of an event source mapping do not: Lambda makes them.
+    pub backends: Option<Profile>,
+    /// How far away callers are, there and back.
+    pub caller: Option<Duration>,
 }
 
 /// A function that is not served.
@@ -50,7 +62,10 @@ pub struct SkippedFunction {
 pub struct Stack {
     // Before the emulator: whoever calls it ends first.
     mappings: Vec<EventSourceMapping>,
+    way_in: WayIn,
     service: Service,
+    /// The way to the backends, where it is made to take longer.
+    delayed: Option<Relays>,
     ministack: Ministack,
     database: Option<Database>,
     served: Vec<ServedFunction>,
@@ -64,7 +79,7 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
-        let listeners = Listeners::bind(settings.port).await?;
+        let mut listeners = Listeners::bind(settings.port).await?;
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
         let database = database(&sketch.databases()?, settings.database).await?;
         let template = sketch.evaluate(Endpoints {
@@ -97,8 +112,30 @@ impl Stack {
             name,
             reason: backends::mariadb::not_installed().to_string(),
         });
-        let host = Host::new(functions.clone(), settings.host.clone())?;
-        let doors = doors(&served, &queue_routes, ministack.endpoint());
+        let delayed = match settings.distances.backends {
+            None => None,
+            Some(profile) => {
+                let watch = Watch::delaying(Delays::backend(profile));
+                Some(relays(&ministack, database.as_ref(), watch).await?)
+            }
+        };
+        let mut hosted = functions.clone();
+        let mut endpoint = ministack.endpoint().to_owned();
+        if let Some(relays) = &delayed {
+            relays.redirect(&mut hosted);
+            endpoint = relays.endpoint();
+        }
+        let host = Host::new(hosted, settings.host.clone())?;
+        let doors = doors(&served, &queue_routes, &endpoint);
+        let mut way_in = WayIn {
+            url: listeners.url(),
+            relays: Vec::new(),
+        };
+        if let Some(round_trip) = settings.distances.caller {
+            let inner = Listeners::bind(0).await?;
+            let outer = std::mem::replace(&mut listeners, inner);
+            way_in.relays = relayed(outer, &listeners, round_trip)?;
+        }
         let service = Service::open(listeners, host.clone(), doors).await?;
         let sqs = sqs_client(ministack.endpoint(), REGION);
         let mut mappings = Vec::new();
@@ -108,7 +145,9 @@ impl Stack {
         }
         Ok(Self {
             mappings,
+            way_in,
             service,
+            delayed,
             ministack,
             database,
             served,
@@ -122,7 +161,14 @@ impl Stack {
 
     /// Where everything is served: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        self.service.url()
+        self.way_in.url.clone()
+    }
+
+    /// The calls to backends that were not passed on, since nobody knows how long they take in the Region.
+    pub fn undelayed(&self) -> Vec<ApiCall> {
+        let watch = self.delayed.as_ref().map(Relays::watch);
+        let delays = watch.and_then(Watch::delays);
+        delays.map(Delays::unknown).unwrap_or_default()
     }
 
     /// The functions, in the template's order.
@@ -182,28 +228,26 @@ impl Stack {
         self.database.as_mut()
     }
 
-    /// The same functions once more, on a port of their own, with their calls to the emulator counted, and those of the
-    /// HTTP API. No reports are made of them: counting takes time.
+    /// The same functions once more, on a port of their own, with their calls to backends counted, and those of the HTTP
+    /// API, and what their environments do recorded. No reports are made of them: counting takes time.
     ///
-    /// Queues' messages go to these functions for as long as they run. What polling takes is not counted here: see
-    /// [`EventSourceMapping::metrics`].
+    /// Nothing is made to take longer here. Queues' messages go to these functions for as long as they run. What polling takes
+    /// is not counted here: see [`EventSourceMapping::metrics`].
     pub async fn metered(&self) -> Result<Metered, Error> {
         let listeners = Listeners::bind(0).await?;
-        let meter = Meter::start(self.ministack.endpoint())
-            .await
-            .map_err(|cause| Error::Listen { port: 0, cause })?;
+        let recorder = Arc::new(Recorder::default());
+        let watch = Watch::recording(recorder.clone());
+        let relays = relays(&self.ministack, self.database.as_ref(), watch).await?;
         let mut functions = self.functions.clone();
-        for function in &mut functions {
-            for (name, value) in backends::ministack::variables(meter.endpoint()) {
-                function.environment.insert(name.to_owned(), value);
-            }
-        }
+        relays.redirect(&mut functions);
+        let observer = recorder.clone();
         let settings = HostSettings {
             on_report: None,
+            on_phase: Some(Arc::new(move |change| observer.change(change))),
             ..self.host.clone()
         };
         let host = Host::new(functions, settings)?;
-        let doors = doors(&self.served, &self.queue_routes, meter.endpoint());
+        let doors = doors(&self.served, &self.queue_routes, &relays.endpoint());
         let service = Service::open(listeners, host.clone(), doors).await?;
         let mappings = self.mappings.iter();
         Ok(Metered {
@@ -211,7 +255,8 @@ impl Stack {
                 .map(|mapping| mapping.redirect(host.clone()))
                 .collect(),
             service,
-            meter,
+            relays,
+            recorder,
         })
     }
 
@@ -220,6 +265,7 @@ impl Stack {
         for mapping in self.mappings {
             mapping.stop().await;
         }
+        drop(self.way_in);
         self.service.close().await?;
         self.ministack.stop().await?;
         if let Some(database) = self.database {
@@ -229,12 +275,13 @@ impl Stack {
     }
 }
 
-/// A stack's functions with their calls to the emulator counted.
+/// A stack's functions with their calls to backends counted, and what they do recorded.
 #[derive(Debug)]
 pub struct Metered {
     redirections: Vec<Redirection>,
     service: Service,
-    meter: Meter,
+    relays: Relays,
+    recorder: Arc<Recorder>,
 }
 
 impl Metered {
@@ -250,7 +297,12 @@ impl Metered {
 
     /// The calls so far, of the API and of all functions together. Failed attempts count, as they do on the bill.
     pub fn calls(&self) -> BTreeMap<ApiCall, u64> {
-        self.meter.calls()
+        self.relays.watch().calls()
+    }
+
+    /// What was recorded of a function since the last time. Invocations that overlapped are not in it.
+    pub fn take_recorded(&self, function: &str) -> Recorded {
+        self.recorder.take(function)
     }
 
     /// Ends the doors and the environments.
@@ -258,6 +310,39 @@ impl Metered {
         drop(self.redirections);
         self.service.close().await
     }
+}
+
+/// Where callers come in.
+#[derive(Debug)]
+struct WayIn {
+    url: String,
+    /// What makes their way longer. They end with this.
+    relays: Vec<Relay>,
+}
+
+/// Passes on what comes in at `outer` to `inner`, so late as from callers that far away.
+fn relayed(outer: Listeners, inner: &Listeners, round_trip: Duration) -> Result<Vec<Relay>, Error> {
+    let watch = Arc::new(Watch::delaying(Delays::Caller(round_trip)));
+    let upstream = inner.address().to_string();
+    let relays = outer
+        .into_sockets()
+        .into_iter()
+        .map(|socket| Relay::on(socket, &upstream, Protocol::Http, watch.clone()));
+    relays.collect::<Result<_, _>>().map_err(no_relay)
+}
+
+async fn relays(
+    ministack: &Ministack,
+    database: Option<&Database>,
+    watch: Watch,
+) -> Result<Relays, Error> {
+    Relays::start(ministack, database, watch)
+        .await
+        .map_err(no_relay)
+}
+
+fn no_relay(cause: std::io::Error) -> Error {
+    Error::Listen { port: 0, cause }
 }
 
 /// The database, if one is needed. Where there is no MariaDB there is none, if that is no error.

@@ -72,7 +72,7 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
         title: format!("latency cold {name}"),
         measured_at,
         table: Table::new(vec![row]),
-        deciding: &[],
+        deciding: Vec::new(),
         notes: vec![
             "First invocation: as its caller sees it, init phase included. MB: 2^20 bytes.".into(),
         ],

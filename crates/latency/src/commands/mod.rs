@@ -5,6 +5,7 @@ mod calc;
 mod cold;
 mod compare;
 mod from_lambda;
+mod metered;
 mod probe;
 mod seed;
 mod stack;

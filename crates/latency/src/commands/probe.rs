@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         title: format!("latency probe {}", arguments.url),
         measured_at,
         table: Table::new(vec![row]),
-        deciding: &[],
+        deciding: Vec::new(),
         notes,
         warnings: warnings::of(&measurement)
             .iter()

@@ -4,11 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod, Status};
-use local_stack::{ServedFunction, Settings, Stack, parameters_that_bring};
+use local_stack::{Distances, ServedFunction, Settings, Stack, parameters_that_bring};
+use region::Profile;
 
 use crate::{
     BadInput,
-    cli::Template,
+    cli::{BackendLatency, DistanceOptions, Template},
     database,
     interrupt::Interrupts,
     output::{self, Progress},
@@ -25,6 +26,7 @@ pub(super) async fn with_stack<T>(
 ) -> anyhow::Result<T> {
     let database = interrupts.during(database::settings(template)).await?;
     let settings = Settings {
+        distances: distances(&template.distances)?,
         template: template.template.clone(),
         parameters: template.parameters.iter().cloned().collect(),
         port,
@@ -38,11 +40,38 @@ pub(super) async fn with_stack<T>(
         .await?;
     output::skipped(stack.skipped());
     let used = interrupts.during(use_it(&stack)).await;
+    let undelayed = stack.undelayed();
     let stopped = stack.stop().await;
     // What went wrong first tells more.
     let used = used?;
     stopped?;
+    if !undelayed.is_empty() {
+        let calls: Vec<_> = undelayed.iter().map(ToString::to_string).collect();
+        return Err(BadInput(format!(
+            "--backend-latency region: the profile of {} has no line for {}, so these calls were not answered",
+            template.distances.region,
+            calls.join(", ")
+        ))
+        .into());
+    }
     Ok(used)
+}
+
+/// What is made to take longer.
+fn distances(options: &DistanceOptions) -> anyhow::Result<Distances> {
+    let profile = profile(&options.region)?;
+    Ok(Distances {
+        backends: (options.backend_latency == BackendLatency::Region).then_some(profile),
+        caller: options.client_rtt,
+    })
+}
+
+/// The profile of the Region of this name.
+pub(super) fn profile(region: &str) -> anyhow::Result<Profile> {
+    Profile::of(region).map_err(|error| match error {
+        region::Error::UnknownRegion { .. } => BadInput(format!("--region: {error}")).into(),
+        error => error.into(),
+    })
 }
 
 /// The same for a measurement: on a free port, with the host's reports, and saying that it starts.

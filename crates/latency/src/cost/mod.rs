@@ -3,6 +3,7 @@
 //! Front door + Lambda requests + GB-seconds of the billed duration + the calls that the handler made. Not in it: data
 //! transfer, logs, storage and the free tier.
 
+mod hourly;
 mod prices;
 mod queue;
 
@@ -10,6 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use local_stack::Architecture;
 
+pub use hourly::per_month;
 pub use prices::{Error as PriceError, Price, Prices};
 pub use queue::{QueueUsage, per_million_messages};
 
@@ -64,7 +66,8 @@ pub struct Usage {
     pub memory_mb: u32,
     /// The mean billed duration.
     pub billed_duration: Duration,
-    /// Calls to AWS services by service and operation, such as `("dynamodb", "UpdateItem")`, for each invocation.
+    /// Calls to backends by service and operation, such as `("dynamodb", "UpdateItem")`, for each invocation. Those to a
+    /// database cost nothing each: it is paid by the hour.
     pub api_calls: BTreeMap<(String, String), f64>,
 }
 
@@ -121,6 +124,9 @@ pub fn per_million(usage: &Usage, prices: &Prices) -> Result<Cost, Error> {
         f64::from(usage.memory_mb) / 1024.0 * usage.billed_duration.as_secs_f64();
     let mut api_calls = 0.0;
     for ((service, operation), each) in &usage.api_calls {
+        if hourly::is_paid_by_the_hour(service) {
+            continue;
+        }
         let (item, units) =
             billed_as(service, operation).ok_or_else(|| Error::UnknownOperation {
                 service: service.clone(),

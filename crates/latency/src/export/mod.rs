@@ -127,7 +127,7 @@ mod tests {
             title: "latency test".to_owned(),
             measured_at: UNIX_EPOCH,
             table: Table::new(vec![row("a | \"b\", c", &measurement), row("d", &nothing)]),
-            deciding: &[],
+            deciding: Vec::new(),
             notes: vec!["a note".to_owned()],
             warnings: vec!["a warning".to_owned()],
             failures: 2,

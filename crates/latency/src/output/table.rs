@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table as Grid, TableStyle};
 
-use crate::results::{Results, Table};
+use crate::results::{Group, Results, Table};
 
 /// The width where there is no terminal to ask, such as in the log of a build.
 const DEFAULT_WIDTH: usize = 120;
@@ -28,31 +28,42 @@ pub fn rendered(results: &Results, width: usize, wide: bool) -> String {
                 .collect()
         })
         .collect();
-    let columns = match wide || results.deciding.is_empty() {
-        true => table.filled_columns(),
-        false => table.telling_columns(results.deciding),
-    };
-
     let mut text = format!("{}\n", results.title);
-    if let [row] = &shown[..] {
-        text.push_str(&list(table, &columns, row));
+    if wide || results.deciding.is_empty() {
+        text.push_str(&group(table, &table.filled_columns(), &shown, width));
     } else {
-        let width_of = |at: usize| {
-            let heading = heading(table.columns()[at].heading);
-            let cells = shown.iter().map(|row| row[at].as_str());
-            let widths = cells
-                .chain(heading.lines())
-                .map(|cell| cell.chars().count());
-            widths.max().unwrap_or_default() + MARGIN
-        };
-        for block in blocks(&columns, width, width_of) {
-            text.push_str(&grid(table, &block, &shown));
+        for Group { heading, columns } in &results.deciding {
+            if !heading.is_empty() {
+                text.push_str(&format!("\n{heading}\n"));
+            }
+            let columns = table.telling_columns(columns);
+            text.push_str(&group(table, &columns, &shown, width));
         }
     }
     for note in &results.notes {
         text.push_str(&format!("{note}\n"));
     }
     text
+}
+
+/// These columns, as a table or as a list.
+fn group(table: &Table, columns: &[usize], shown: &[Vec<String>], width: usize) -> String {
+    if let [row] = shown {
+        return list(table, columns, row);
+    }
+    let width_of = |at: usize| {
+        let heading = heading(table.columns()[at].heading);
+        let cells = shown.iter().map(|row| row[at].as_str());
+        let widths = cells
+            .chain(heading.lines())
+            .map(|cell| cell.chars().count());
+        widths.max().unwrap_or_default() + MARGIN
+    };
+    let blocks = blocks(columns, width, width_of);
+    blocks
+        .iter()
+        .map(|block| grid(table, block, shown))
+        .collect()
 }
 
 fn shortened(mut cell: String) -> String {
@@ -161,7 +172,7 @@ mod tests {
             title: "latency test".to_owned(),
             measured_at: SystemTime::now(),
             table: Table::new([row("one", 1.0), row("two", 22.5)][..rows].to_vec()),
-            deciding: &[],
+            deciding: Vec::new(),
             notes: vec!["a note".to_owned()],
             warnings: Vec::new(),
             failures: 0,
@@ -179,7 +190,7 @@ mod tests {
         };
         let results = Results {
             table: Table::new(vec![row("one"), row("two")]),
-            deciding: &[NAME, TIME, COUNT],
+            deciding: Group::only(&[NAME, TIME, COUNT]),
             ..results(2)
         };
         // A count of nothing tells nothing.
@@ -190,6 +201,30 @@ mod tests {
         assert!(
             wide.lines().all(|line| line.chars().count() <= 80),
             "{wide}"
+        );
+    }
+
+    #[test]
+    fn each_group_is_a_table_under_its_heading() {
+        let deciding = [("here", &[NAME, TIME]), ("there", &[NAME, COUNT])];
+        let deciding = deciding.map(|(heading, columns)| Group {
+            heading: heading.to_owned(),
+            columns,
+        });
+        let results = Results {
+            deciding: deciding.to_vec(),
+            ..results(2)
+        };
+        let text = rendered(&results, 80, false);
+        let (here, there) = text.split_once("\nthere\n").unwrap();
+        assert!(
+            here.contains("\nhere\n") && here.contains("22.50"),
+            "{text}"
+        );
+        assert!(!here.contains("count") && there.contains("count"), "{text}");
+        assert!(
+            there.contains(" two ") && !there.contains("22.50"),
+            "{text}"
         );
     }
 

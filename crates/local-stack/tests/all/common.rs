@@ -6,7 +6,7 @@ use std::{
 };
 
 use local_lambda::HostSettings;
-use local_stack::{DatabaseSettings, Settings, Stack};
+use local_stack::{DatabaseSettings, Distances, Settings, Stack};
 
 /// The repository's root, where the template lies.
 pub(crate) fn root() -> PathBuf {
@@ -22,6 +22,7 @@ pub(crate) fn settings() -> Settings {
         host: HostSettings::default(),
         ministack: backends::ministack::find_program(&root()).unwrap(),
         durable: false,
+        distances: Distances::default(),
         database: DatabaseSettings::default(),
     }
 }

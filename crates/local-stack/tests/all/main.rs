@@ -5,10 +5,12 @@
 mod calc_worker;
 mod client;
 mod common;
+mod distances;
 mod faults;
 mod queue;
 mod rds_faults;
 mod rds_functions;
+mod recorded;
 mod stack;
 mod start;
 mod switch;

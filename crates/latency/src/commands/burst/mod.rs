@@ -14,7 +14,7 @@ use crate::{
     cli::Burst,
     columns,
     interrupt::Interrupts,
-    results::{Column, Results, Row, Table},
+    results::{Column, Group, Results, Row, Table},
     warnings,
 };
 
@@ -62,7 +62,7 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
         measured_at,
         table: Table::new(rows.collect()),
         notes: warm_up.iter().map(warm_up_note).collect(),
-        deciding: DECIDING,
+        deciding: Group::only(DECIDING),
         warnings: runs
             .iter()
             .enumerate()

@@ -23,7 +23,7 @@ use crate::{
     cli::Burst,
     columns,
     interrupt::Interrupts,
-    results::{Column, Results, Row, Table},
+    results::{Column, Group, Results, Row, Table},
     warnings,
 };
 
@@ -135,7 +135,7 @@ fn results(arguments: &Burst, measured_at: SystemTime, stack: &Stack, found: &[F
         measured_at,
         table: Table::new(found.iter().map(Found::row).collect()),
         notes: notes(arguments, stack),
-        deciding: DECIDING,
+        deciding: Group::only(DECIDING),
         warnings: found.iter().flat_map(Found::warnings).collect(),
         failures: found
             .iter()

@@ -11,7 +11,7 @@ use crate::{
     cli::Calc,
     columns,
     cost::{Prices, QueueUsage, per_million_messages},
-    results::{Column, Results, Row, Table, megabytes},
+    results::{Column, Group, Results, Row, Table, megabytes},
     warnings,
 };
 
@@ -43,7 +43,7 @@ impl Run {
             measured_at,
             table: Table::new(vec![self.row(worker)?]),
             notes: notes(arguments),
-            deciding: DECIDING,
+            deciding: Group::only(DECIDING),
             warnings: self.warnings(),
             // Whatever is not counted, or more often than once.
             failures: self.posts.failures.count() + self.count.done.abs_diff(posted),

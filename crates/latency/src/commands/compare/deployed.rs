@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use self::function::{DeployedFunction, INVOCATIONS};
 use super::{
     super::{from_lambda::Prober, target, url},
-    DECIDING, beside, published_notes,
+    DEPLOYED, beside, published_notes,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     cost::Prices,
     output::Progress,
     published,
-    results::{Results, Table},
+    results::{Group, Results, Table},
 };
 
 /// Requests that latency-probe sends to one function before the next one's turn. Each turn opens a connection of its own,
@@ -170,7 +170,7 @@ fn results(
         title: format!("latency compare --stack {stack}"),
         measured_at,
         table: Table::new(rows),
-        deciding: DECIDING,
+        deciding: Group::only(DEPLOYED),
         notes,
         warnings,
         failures: failed,

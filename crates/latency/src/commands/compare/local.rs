@@ -1,19 +1,19 @@
-//! Every function of the template that an HTTP API leads to, run on this machine.
-//!
-//! Calls to AWS services are counted in a run of their own, so that counting disturbs no timing.
+//! Every function of the template that an HTTP API leads to, run on this machine, and what it would be in a Region.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration, time::SystemTime};
+use std::{sync::Arc, time::Duration, time::SystemTime};
 
-use load::{Failures, Measurement, Sequential, Target, on_its_own_thread};
+use load::{Failures, Measurement, Target};
 use local_lambda::Report;
 use local_stack::{ServedFunction, SkippedFunction, Stack};
+use region::Estimate;
 
 use super::{
     super::{
-        stack::{ColdStarts, path, with_reports},
+        metered::{Metered, metered},
+        stack::{ColdStarts, path, profile, with_reports},
         target,
     },
-    DECIDING, beside, published_notes,
+    MEASURED, MODELLED, beside, published_notes,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
@@ -21,15 +21,13 @@ use crate::{
     columns,
     cost::{self, Cost, FrontDoor, Prices, Usage},
     interrupt::Interrupts,
+    model::Model,
     output::Progress,
     published::{self, Published},
     reports::Reports,
-    results::{Results, Row, Table, megabytes},
+    results::{Group, Results, Row, Table, megabytes},
     warnings::{self, Warning},
 };
-
-/// Invocations whose calls to AWS services are counted.
-const METERED: u64 = 50;
 
 /// A function, and what was measured of it.
 struct Measured<'a> {
@@ -40,8 +38,7 @@ struct Measured<'a> {
     sequential: Measurement,
     closed_loop: Measurement,
     reports: Vec<Report>,
-    metered: Measurement,
-    api_calls: BTreeMap<(String, String), f64>,
+    metered: Metered,
 }
 
 pub(super) async fn run(
@@ -51,7 +48,9 @@ pub(super) async fn run(
     with_reports(&arguments.template, interrupts, async |stack, reports| {
         let measured_at = SystemTime::now();
         let subjects = measure(arguments, stack, reports).await?;
-        results(arguments, measured_at, &subjects, stack.skipped())
+        let distances = &arguments.template.distances;
+        let model = Model::new(profile(&distances.region)?, distances.client_rtt);
+        results(arguments, measured_at, &subjects, &model, stack.skipped())
     })
     .await
 }
@@ -73,8 +72,7 @@ async fn measure<'a>(
                 sequential: Measurement::default(),
                 closed_loop: Measurement::default(),
                 reports: Vec::new(),
-                metered: Measurement::default(),
-                api_calls: BTreeMap::new(),
+                metered: Metered::default(),
             });
         }
     }
@@ -86,7 +84,11 @@ async fn measure<'a>(
     start_afresh(arguments, stack, &mut subjects, &mut reports).await?;
     call_in_sequence(arguments, stack, &mut subjects, &mut reports).await?;
     call_in_closed_loop(&mut subjects).await?;
-    count_api_calls(arguments, stack, &mut subjects).await?;
+    let functions: Vec<_> = subjects.iter().map(|it| (it.function, it.path)).collect();
+    let metered = metered(stack, &functions, arguments.common.timeout).await?;
+    for (subject, metered) in subjects.iter_mut().zip(metered) {
+        subject.metered = metered;
+    }
     Ok(subjects)
 }
 
@@ -157,46 +159,11 @@ fn targets(subjects: &[Measured<'_>]) -> Vec<Arc<Target>> {
         .collect()
 }
 
-async fn count_api_calls(
-    arguments: &Compare,
-    stack: &Stack,
-    subjects: &mut [Measured<'_>],
-) -> anyhow::Result<()> {
-    let progress = Progress::spinner("counting calls to AWS services");
-    let metered = stack.metered().await?;
-    for subject in subjects {
-        let url = format!("{}{}", metered.url(), subject.path);
-        let target = target(&url, arguments.common.timeout).await?;
-        // The first invocation has a cold start before it, with calls of its own.
-        if call(&target, 1).await?.latencies.count() == 0 {
-            continue;
-        }
-        let before = metered.calls();
-        subject.metered = call(&target, METERED).await?;
-        for (call, count) in metered.calls() {
-            let made = count - before.get(&call).copied().unwrap_or_default();
-            if made > 0 {
-                let each = made as f64 / METERED as f64;
-                let key = (call.service.clone(), call.operation.clone());
-                subject.api_calls.insert(key, each);
-            }
-        }
-    }
-    metered.stop().await?;
-    progress.finish();
-    Ok(())
-}
-
-async fn call(target: &Arc<Target>, requests: u64) -> std::io::Result<Measurement> {
-    let target = Arc::clone(target);
-    on_its_own_thread(move || async move { Sequential::new(target).run(requests, &|| {}).await })
-        .await
-}
-
 fn results(
     arguments: &Compare,
     measured_at: SystemTime,
     subjects: &[Measured<'_>],
+    model: &Model,
     skipped: &[SkippedFunction],
 ) -> anyhow::Result<Results> {
     let prices = Prices::eu_west_2()?;
@@ -213,7 +180,15 @@ fn results(
                 None
             }
         };
+        let estimate = match subject.estimate(model) {
+            Ok(estimate) => Some(estimate),
+            Err(error) => {
+                warnings.push(format!("{name}: it is not modelled: {error}"));
+                None
+            }
+        };
         let row = subject.row(cost);
+        let row = subject.modelled(row, estimate.as_ref(), &prices, arguments)?;
         let row = beside(row, published::beside(name, &published));
         rows.push(remark(row, subject.remark()));
         failed += subject.failures().count();
@@ -236,11 +211,27 @@ fn results(
         title: format!("latency compare {}", arguments.template.template.display()),
         measured_at,
         table: Table::new(rows),
-        notes: notes(arguments, &published),
-        deciding: DECIDING,
+        notes: notes(arguments, model, &published),
+        deciding: groups(arguments, model),
         warnings,
         failures: failed,
     })
+}
+
+fn groups(arguments: &Compare, model: &Model) -> Vec<Group> {
+    let measured = Group {
+        heading: "Measured here: what a function does, not what it takes on AWS".to_owned(),
+        columns: MEASURED,
+    };
+    let modelled = Group {
+        heading: format!(
+            "Modelled for {}: which of these for {} calls a month?",
+            model.region(),
+            arguments.calls_a_month
+        ),
+        columns: MODELLED,
+    };
+    vec![measured, modelled]
 }
 
 fn remark(row: Row, remark: &str) -> Row {
@@ -263,7 +254,7 @@ impl Measured<'_> {
             &self.cold.warm,
             &self.sequential,
             &self.closed_loop,
-            &self.metered,
+            &self.metered.measurement,
         ] {
             all.merge(&measurement.failures, 0);
         }
@@ -309,18 +300,30 @@ impl Measured<'_> {
             .max(self.cold.peak_memory_bytes)
     }
 
+    fn estimate(&self, model: &Model) -> Result<Estimate, region::Error> {
+        let ServedFunction {
+            memory_mb,
+            architecture,
+            ..
+        } = *self.function;
+        model.estimate(&self.metered.recorded, memory_mb, architecture)
+    }
+
     fn cost(&self, prices: &Prices) -> anyhow::Result<Cost> {
         let billed_duration = self
             .billed_duration()
             .ok_or_else(|| anyhow::anyhow!("no warm invocation was reported: no cost"))?;
-        let usage = Usage {
+        Ok(cost::per_million(&self.usage(billed_duration), prices)?)
+    }
+
+    fn usage(&self, billed_duration: Duration) -> Usage {
+        Usage {
             front_door: FrontDoor::HttpApi,
             processor: self.function.architecture.into(),
             memory_mb: self.function.memory_mb,
             billed_duration,
-            api_calls: self.api_calls.clone(),
-        };
-        Ok(cost::per_million(&usage, prices)?)
+            api_calls: self.metered.calls.clone(),
+        }
     }
 
     fn row(&self, cost: Option<Cost>) -> Row {
@@ -340,19 +343,70 @@ impl Measured<'_> {
             )
             .number(columns::USD_PER_MILLION, cost.map(|cost| cost.total()))
     }
+
+    /// Adds what it would be in the Region. What the calls cost is known only if every call has a price.
+    fn modelled(
+        &self,
+        row: Row,
+        estimate: Option<&Estimate>,
+        prices: &Prices,
+        arguments: &Compare,
+    ) -> anyhow::Result<Row> {
+        let row = with_estimate(row, estimate);
+        let billed = estimate.map(|it| Duration::from_secs_f64(it.billed_mean / 1e3));
+        let cost = billed.and_then(|billed| cost::per_million(&self.usage(billed), prices).ok());
+        let cost = cost.map(|cost| cost.total());
+        let services = self.metered.calls.keys().map(|(service, _)| &**service);
+        let by_the_hour = cost::per_month(services, prices)?;
+        let millions = arguments.calls_a_month.get() as f64 / 1e6;
+        let month = cost.map(|cost| cost * millions + by_the_hour);
+        Ok(row
+            .number(columns::MODELLED_USD_PER_MILLION, cost)
+            .number(columns::MODELLED_USD_PER_MONTH, month))
+    }
 }
 
-fn notes(arguments: &Compare, published: &[Published]) -> Vec<String> {
+/// Adds what callers would see.
+fn with_estimate(row: Row, estimate: Option<&Estimate>) -> Row {
+    let latency = estimate.map(|it| it.latency);
+    row.number(columns::MODELLED_MEAN_MS, latency.map(|it| it.mean))
+        .text(
+            columns::MODELLED_RANGE_MS,
+            estimate.map_or(String::new(), |it| {
+                format!("{:.0} to {:.0}", it.range.0, it.range.1)
+            }),
+        )
+        .number(columns::MODELLED_P50_MS, latency.map(|it| it.p50))
+        .number(columns::MODELLED_P99_MS, latency.map(|it| it.p99))
+        .number(
+            columns::MODELLED_BILLED_MS,
+            estimate.map(|it| it.billed_mean),
+        )
+        .number(columns::MODELLED_INIT_MS, estimate.and_then(|it| it.init))
+        .number(columns::MODELLED_FIRST_MS, estimate.and_then(|it| it.first))
+        .text(
+            columns::MODELLED_MOVED_BY,
+            estimate
+                .and_then(|it| it.moved_by.as_ref())
+                .map_or(String::new(), |moved| {
+                    let (from, to) = moved.between;
+                    format!("{}: {from:.0} to {to:.0} ms", moved.parameter)
+                }),
+        )
+}
+
+fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<String> {
     let mut notes = vec![
         sequence_note(arguments.requests, TURN),
         closed_loop_note(),
         format!("init: median of {} fresh environments.", arguments.starts),
-        "billed: mean of the warm invocations, each in whole milliseconds. This machine's cores are not Lambda's share \
-         of one at this memory size: durations there are longer, and the GB-seconds in the cost are a lower bound."
-            .to_owned(),
-        "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
-         calls it makes. A database and its proxy cost by the hour: they are not in it."
-            .to_owned(),
+        "billed: mean of the warm invocations, each in whole milliseconds, on this machine's whole core.".to_owned(),
+        model.note(),
+        format!(
+            "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
+             calls it makes. $/month: {} calls, and what the template's database and its proxy cost by the hour at least.",
+            arguments.calls_a_month
+        ),
     ];
     notes.extend(published_notes(published));
     notes

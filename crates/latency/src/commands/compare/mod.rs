@@ -15,17 +15,40 @@ use crate::{
     results::{Column, Results, Row},
 };
 
-/// What decides between architectures.
-const DECIDING: &[Column] = &[
+/// What decides between architectures that were measured on AWS.
+const DEPLOYED: &[Column] = &[
     columns::ARCHITECTURE,
     columns::P50_MS,
     columns::P99_MS,
     columns::INIT_MS,
     columns::PEAK_MEMORY_MB,
     columns::FAILURES,
-    columns::USD_PER_MILLION,
     columns::PUBLISHED_MEAN_MS,
     columns::REMARK,
+];
+
+/// What is measured on this machine.
+const MEASURED: &[Column] = &[
+    columns::ARCHITECTURE,
+    columns::P50_MS,
+    columns::P99_MS,
+    columns::INIT_MS,
+    columns::PEAK_MEMORY_MB,
+    columns::FAILURES,
+    columns::REMARK,
+];
+
+/// What is modelled, beside what others published.
+const MODELLED: &[Column] = &[
+    columns::ARCHITECTURE,
+    columns::MODELLED_MEAN_MS,
+    columns::MODELLED_RANGE_MS,
+    columns::MODELLED_P99_MS,
+    columns::MODELLED_FIRST_MS,
+    columns::MODELLED_BILLED_MS,
+    columns::MODELLED_USD_PER_MILLION,
+    columns::MODELLED_USD_PER_MONTH,
+    columns::PUBLISHED_MEAN_MS,
 ];
 
 pub(super) async fn run(

@@ -1,14 +1,22 @@
 //! Which operation of which service a request is.
 
+use std::fmt;
+
 use http::{Method, Request, header};
 
-/// An operation of an AWS service.
+/// An operation of a backend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiCall {
-    /// The service as it is called in signatures: `dynamodb`, `s3`, `sqs`.
+    /// The service as it is called in signatures: `dynamodb`, `s3`, `sqs`; and `mysql`, `rds-proxy`.
     pub service: String,
-    /// The operation: `UpdateItem`, `PutObject`; the method, where it can't be told.
+    /// The operation: `UpdateItem`, `PutObject`, `Query`; the method, where it can't be told.
     pub operation: String,
+}
+
+impl fmt::Display for ApiCall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.service, self.operation)
+    }
 }
 
 impl ApiCall {
@@ -79,8 +87,7 @@ mod tests {
         if let Some(target) = target {
             request = request.header("x-amz-target", target);
         }
-        let call = ApiCall::of(&request.body(()).unwrap());
-        format!("{} {}", call.service, call.operation)
+        ApiCall::of(&request.body(()).unwrap()).to_string()
     }
 
     #[test]
@@ -119,10 +126,6 @@ mod tests {
     #[test]
     fn a_request_without_a_signature_is_counted_as_such() {
         let request = Request::get("/").body(()).unwrap();
-        let call = ApiCall::of(&request);
-        assert_eq!(
-            (call.service.as_str(), call.operation.as_str()),
-            ("unsigned", "GET")
-        );
+        assert_eq!(ApiCall::of(&request).to_string(), "unsigned GET");
     }
 }

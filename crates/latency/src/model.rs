@@ -1,0 +1,110 @@
+//! What would be in a Region, from what was recorded here. The model itself is the crate [`region`].
+
+use std::{hint::black_box, time::Duration};
+
+use local_stack::Architecture;
+use region::{Estimate, FrontDoor, Processor, Profile, Recorded, Subject, kernel};
+use rustix::time::{ClockId, clock_gettime};
+
+/// The way of the published comparison's caller, there and back: what it waited for its plain server, which does next to
+/// nothing (teticio/latency, "FastAPI + EC2").
+pub const PUBLISHED_ROUND_TRIP: Duration = Duration::from_millis(13);
+
+/// How often the kernel is timed, and how much of it: the shortest time is the one that nobody disturbed.
+const TIMES: u32 = 5;
+const HASHES: u32 = kernel::HASHES / 5;
+
+/// A Region as callers from a certain distance see it.
+#[derive(Clone, Debug)]
+pub struct Model {
+    profile: Profile,
+    kernel_ms: f64,
+    round_trip: Duration,
+}
+
+impl Model {
+    /// The Region of this profile, for callers whose way there and back takes `round_trip`. Times the kernel, which
+    /// takes some tenths of a second.
+    #[must_use]
+    pub fn new(profile: Profile, round_trip: Option<Duration>) -> Self {
+        Self {
+            profile,
+            kernel_ms: kernel_ms(),
+            round_trip: round_trip.unwrap_or(PUBLISHED_ROUND_TRIP),
+        }
+    }
+
+    /// The Region's name.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.profile.region()
+    }
+
+    /// What callers of a function would see through an HTTP API.
+    ///
+    /// # Errors
+    /// The profile does not know a call that the function makes, or nothing was recorded.
+    pub fn estimate(
+        &self,
+        recorded: &Recorded,
+        memory_mb: u32,
+        architecture: Architecture,
+    ) -> Result<Estimate, region::Error> {
+        let subject = Subject {
+            recorded,
+            kernel_ms: self.kernel_ms,
+            memory_mb,
+            processor: match architecture {
+                Architecture::X86_64 => Processor::X86_64,
+                Architecture::Arm64 => Processor::Arm64,
+            },
+            front_door: FrontDoor::HttpApi,
+            round_trip_ms: self.round_trip.as_secs_f64() * 1e3,
+        };
+        region::estimate(&self.profile, &subject)
+    }
+
+    /// What a reader has to know.
+    #[must_use]
+    pub fn note(&self) -> String {
+        format!(
+            "modelled: not measured. What each invocation did here (processor time and calls), replayed with what {} takes by \
+             its profile, for a caller {} away, there and back; a core here takes {:.0} ms for what one of Lambda's takes 153 ms \
+             for (x86_64). The range is where the mean is nine times in ten; docs/region.md says how, from what sources, and how \
+             that compares with what others measured.",
+            self.region(),
+            humantime::format_duration(self.round_trip),
+            self.kernel_ms
+        )
+    }
+}
+
+/// How long a core here takes for the whole kernel, in milliseconds of processor time: what is recorded is that, too.
+#[must_use]
+pub fn kernel_ms() -> f64 {
+    let once = |_| {
+        let since = cpu_ms();
+        black_box(kernel::run(black_box(HASHES)));
+        cpu_ms() - since
+    };
+    let shortest = (0..TIMES).map(once).fold(f64::INFINITY, f64::min);
+    shortest * f64::from(kernel::HASHES / HASHES)
+}
+
+/// The processor time of this thread.
+fn cpu_ms() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_takes_processor_time() {
+        let ms = kernel_ms();
+        // Half a million blocks of 64 bytes: no core hashes ten times as fast as any today, nor is one so slow.
+        assert!((5.0..50_000.0).contains(&ms), "{ms}");
+    }
+}
