@@ -4,6 +4,7 @@ mod burst;
 mod calc;
 mod cold;
 mod compare;
+mod deployed;
 mod from_lambda;
 mod probe;
 mod seed;
