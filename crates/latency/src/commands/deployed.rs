@@ -17,6 +17,7 @@ pub(super) const COST_NOTE: &str = "cost without AWS calls: list prices of eu-we
 pub(super) struct StackFunction {
     /// What its row is called.
     pub(super) name: String,
+    pub(super) logical_id: String,
     /// Its name in Lambda.
     pub(super) function: String,
     pub(super) url: Url,
@@ -26,6 +27,7 @@ impl StackFunction {
     pub(super) fn new(logical_id: String, function: String, url: Url) -> Self {
         Self {
             name: kebab_case(&logical_id),
+            logical_id,
             function,
             url,
         }

@@ -9,6 +9,7 @@ mod from_lambda;
 mod probe;
 mod seed;
 mod stack;
+mod tune;
 mod up;
 
 use std::{sync::Arc, time::Duration};
@@ -53,6 +54,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
         }
         Command::Calc(arguments) => {
             let results = calc::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
+        }
+        Command::Tune(arguments) => {
+            let results = tune::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,
