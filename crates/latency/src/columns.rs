@@ -65,6 +65,12 @@ pub(crate) const USD_PER_MILLION_WITHOUT_API_CALLS: Column = Column::new(
     "cost without AWS calls ($/million)",
     2,
 );
+/// The same, where less than a cent makes the difference.
+pub(crate) const USD_PER_MILLION_IN_MILLS: Column = Column::new(
+    USD_PER_MILLION_WITHOUT_API_CALLS.key,
+    USD_PER_MILLION_WITHOUT_API_CALLS.heading,
+    3,
+);
 pub(crate) const GIGABYTE_SECONDS: Column = Column::new("gigabyte_seconds", "GB-seconds", 2);
 
 // What others measured.

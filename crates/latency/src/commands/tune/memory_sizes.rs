@@ -4,29 +4,20 @@
 //! a moment. What is changed is written down before Lambda is asked for it, and no such request is cut short: so it is known
 //! at any time what there is to put back.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::{
-    patience::{Patience, has_refused, is_busy},
+    patience::{Patience, asked, has_refused, is_busy},
     put_back::GONE,
+    subject::{Subject, WITHIN},
 };
 use crate::{
-    aws::{Aws, Configuration, Error, Phase},
+    aws::{Configuration, Error},
     interrupt::Interrupts,
     output::{Progress, say},
 };
-
-/// How long an update or a new version may take. Lambda needs seconds, in a VPC a minute or two.
-const WITHIN: Duration = Duration::from_secs(300);
-
-/// A function as it is called here, and in Lambda.
-pub(super) struct Subject<'a> {
-    pub(super) aws: &'a Aws,
-    pub(super) name: &'a str,
-    pub(super) function: &'a str,
-}
 
 /// A version with this memory size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +85,12 @@ impl<'a> Changes<'a> {
     /// Nothing is changed yet.
     async fn none(subject: &'a Subject<'a>) -> anyhow::Result<Self> {
         let latest = subject.once(None, Configuration::update).await?;
-        let versions = subject.aws.versions(subject.function).await?;
+        let Subject { aws, function, .. } = subject;
+        let mut patience = Patience::new(WITHIN);
+        let versions = asked(&mut patience, is_busy, async || {
+            aws.versions(function).await
+        });
+        let versions = versions.await?;
         Ok(Self {
             subject,
             own_mb: latest.memory_mb,
@@ -232,41 +228,6 @@ impl<'a> Changes<'a> {
                 error.context(format!("nothing of function {name} was changed"))
             }
             _ => error,
-        }
-    }
-}
-
-impl Subject<'_> {
-    /// The configuration of `$LATEST`, or of a version, once this phase of it is done.
-    async fn once(
-        &self,
-        version: Option<u64>,
-        phase: impl Fn(&Configuration) -> Phase,
-    ) -> anyhow::Result<Configuration> {
-        let mut patience = Patience::new(WITHIN);
-        let of_version = match version {
-            Some(number) => format!(", version {number}"),
-            None => String::new(),
-        };
-        loop {
-            let why_not = match self.aws.configuration(self.function, version).await {
-                Ok(configuration) => match phase(&configuration) {
-                    Phase::Done => return Ok(configuration),
-                    Phase::InProgress => "it is still in progress".to_owned(),
-                    Phase::Failed(reason) => {
-                        bail!("function {}{of_version}: {reason}", self.name)
-                    }
-                },
-                Err(error) if is_busy(&error) => error.to_string(),
-                Err(error) => return Err(error.into()),
-            };
-            if !patience.wait().await {
-                let limit = WITHIN.as_secs();
-                bail!(
-                    "function {}{of_version}: given up after {limit} s: {why_not}",
-                    self.name
-                );
-            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `latency tune`: one function at several memory sizes, with which its share of a CPU grows.
 
 mod deployed;
+mod left;
 mod memory_sizes;
 mod patience;
 mod put_back;
+mod subject;
 
 use crate::{cli::Tune, interrupt::Interrupts, results::Results};
 

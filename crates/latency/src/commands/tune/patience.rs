@@ -36,6 +36,20 @@ impl Patience {
     }
 }
 
+/// Asks, and asks again for as long as what keeps Lambda from it passes.
+pub(super) async fn asked<T>(
+    patience: &mut Patience,
+    passes: impl Fn(&Error) -> bool,
+    ask: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    loop {
+        match ask().await {
+            Err(error) if passes(&error) && patience.wait().await => {}
+            answer => return answer,
+        }
+    }
+}
+
 /// Whether Lambda has done nothing now, but would later: it is throttled, or an update is in progress.
 pub(super) fn is_busy(error: &Error) -> bool {
     matches!(

@@ -1,13 +1,15 @@
-//! What was changed of a function, put back; and what to do where that fails.
+//! What was changed of a function, put back.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use super::{
-    memory_sizes::{Changes, Subject},
-    patience::{Patience, may_pass},
+    left::{Left, Told},
+    memory_sizes::Changes,
+    patience::{Patience, asked, may_pass},
+    subject::Subject,
 };
 use crate::{
-    aws::{Error, Phase},
+    aws::{Configuration, Error, Phase},
     interrupt::Signal,
     output::say,
 };
@@ -24,23 +26,6 @@ pub(super) struct PutBack {
     left: Vec<Left>,
     /// There is no function any more.
     deleted: bool,
-}
-
-/// What is not as it was.
-#[derive(Debug)]
-pub(super) enum Left {
-    /// `$LATEST` has a memory size that it was given here.
-    MemorySize {
-        memory_mb: u32,
-        own_mb: u32,
-        reason: String,
-    },
-    /// `$LATEST` has one that it was given by somebody else, who may have a reason.
-    SomebodyElses { memory_mb: u32, own_mb: u32 },
-    /// A version that was made here.
-    Version { number: u64, reason: String },
-    /// Versions that may have been made here.
-    Unknown { description: String, reason: String },
 }
 
 /// How `$LATEST` is.
@@ -92,6 +77,9 @@ impl Changes<'_> {
                 Err(error) => (error.to_string(), may_pass(&error)),
             };
             if !again || !patience.wait().await {
+                if memory_mb == own_mb {
+                    return Ok(());
+                }
                 return Err(Left::MemorySize {
                     memory_mb,
                     own_mb,
@@ -125,44 +113,40 @@ impl Changes<'_> {
     /// Where Lambda did not tell the number of a version that it may have made, finds it by its description.
     async fn find_what_was_made(&mut self, patience: &mut Patience) -> Result<(), Left> {
         let Subject { aws, function, .. } = self.subject;
-        while self.made_unknown {
-            match aws.versions(function).await {
-                Ok(versions) => {
-                    let ours = versions.iter().filter(|version| {
-                        version.description.as_deref() == Some(&*self.description)
-                    });
-                    let numbers = ours.filter_map(|version| version.number());
-                    self.made
-                        .extend(numbers.filter(|number| !self.before.contains(number)));
-                    self.made_unknown = false;
-                }
-                Err(error) if error.code() == Some(GONE) => return Ok(()),
-                Err(error) => {
-                    if !may_pass(&error) || !patience.wait().await {
-                        return Err(Left::Unknown {
-                            description: self.description.clone(),
-                            reason: error.to_string(),
-                        });
-                    }
-                }
-            }
+        if !self.made_unknown {
+            return Ok(());
         }
+        let versions = asked(patience, may_pass, async || aws.versions(function).await);
+        let versions = match versions.await {
+            Err(error) if error.code() != Some(GONE) => {
+                return Err(Left::Unknown {
+                    description: self.description.clone(),
+                    reason: error.to_string(),
+                });
+            }
+            versions => versions.unwrap_or_default(),
+        };
+        let ours = versions
+            .iter()
+            .filter(|version| version.description.as_ref() == Some(&self.description))
+            .filter_map(Configuration::number)
+            .filter(|number| !self.before.contains(number));
+        self.made.extend(ours);
+        self.made_unknown = false;
         Ok(())
     }
 
     async fn delete(&self, number: u64, patience: &mut Patience) -> Result<(), Left> {
         let Subject { aws, function, .. } = self.subject;
-        loop {
-            match aws.delete_version(function, number).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.code() == Some(GONE) => return Ok(()),
-                Err(error) => {
-                    if !may_pass(&error) || !patience.wait().await {
-                        let reason = error.to_string();
-                        return Err(Left::Version { number, reason });
-                    }
-                }
-            }
+        let deleted = asked(patience, may_pass, async || {
+            aws.delete_version(function, number).await
+        });
+        match deleted.await {
+            Err(error) if error.code() != Some(GONE) => Err(Left::Version {
+                number,
+                reason: error.to_string(),
+            }),
+            _ => Ok(()),
         }
     }
 }
@@ -194,48 +178,6 @@ impl PutBack {
         match (used, signal) {
             (Ok(_), Some(signal)) => Err(signal.into()),
             (used, _) => used,
-        }
-    }
-}
-
-/// What is left of this function, with the command that mends it.
-struct Told<'a>(&'a Left, &'a Subject<'a>);
-
-impl fmt::Display for Told<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(left, subject) = self;
-        let name = subject.name;
-        let command = |action: &str| {
-            let (function, region) = (subject.function, subject.aws.region());
-            format!("aws lambda {action} --region {region} --function-name {function}")
-        };
-        match left {
-            Left::MemorySize {
-                memory_mb,
-                own_mb,
-                reason,
-            } => write!(
-                out,
-                "function {name} is left with {memory_mb} MB ({reason}); put it back: {} --memory-size {own_mb}",
-                command("update-function-configuration")
-            ),
-            Left::SomebodyElses { memory_mb, own_mb } => write!(
-                out,
-                "function {name} has {memory_mb} MB, which somebody else gave it meanwhile: it keeps them; before it had {own_mb}"
-            ),
-            Left::Version { number, reason } => write!(
-                out,
-                "version {number} of function {name} is left ({reason}); delete it: {} --qualifier {number}",
-                command("delete-function")
-            ),
-            Left::Unknown {
-                description,
-                reason,
-            } => write!(
-                out,
-                "a version of function {name} may be left, with the description \"{description}\" ({reason}); look for it: {}",
-                command("list-versions-by-function")
-            ),
         }
     }
 }
