@@ -18,7 +18,8 @@ use crate::{
 /// What the function is in Lambda, and what was done with it.
 pub(crate) struct State {
     pub(crate) memory_mb: u32,
-    pub(crate) revision: u64,
+    pub(crate) code: &'static str,
+    revision: u64,
     pub(crate) updating: bool,
     /// An update takes until the test ends it.
     pub(crate) slow: bool,
@@ -73,6 +74,7 @@ impl FakeFunction {
     pub(crate) async fn start(fault: impl Fault + Send + Sync + 'static) -> Self {
         let state = Arc::new(Mutex::new(State {
             memory_mb: 128,
+            code: "hash",
             revision: 1,
             updating: false,
             slow: false,
@@ -261,7 +263,7 @@ impl State {
             "Version": "$LATEST",
             "MemorySize": self.memory_mb,
             "RevisionId": self.revision.to_string(),
-            "CodeSha256": "hash",
+            "CodeSha256": self.code,
             "Architectures": ["arm64"],
             "State": "Active",
             "LastUpdateStatus": if self.updating { "InProgress" } else { "Successful" },

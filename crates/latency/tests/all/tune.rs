@@ -4,8 +4,8 @@
 use std::{
     path::Path,
     sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -350,6 +350,42 @@ async fn interrupted_between_update_and_restore_the_memory_size_is_put_back() {
     }
 }
 
+/// Whatever Lambda is asked for when the signal comes: it does it, and the signal is obeyed once the function is as it was.
+// On two threads: the fault waits until the child's id is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interrupted_at_any_step_the_function_is_as_it_was() {
+    for step in [
+        Asked::Configuration,
+        Asked::Versions,
+        Asked::Update(256),
+        Asked::Publish,
+        Asked::Update(512),
+        Asked::Update(128),
+        Asked::Invoke(2),
+        Asked::Delete(1),
+    ] {
+        let child_id = Arc::new(OnceLock::new());
+        let signalled = AtomicBool::new(false);
+        let function = FakeFunction::start({
+            let (child_id, step) = (child_id.clone(), step.clone());
+            move |asked, _| {
+                if *asked == step && !signalled.swap(true, Ordering::Relaxed) {
+                    send(*child_id.wait(), Signal::INT);
+                }
+                None
+            }
+        })
+        .await;
+        let child = tune(&function.url, &["--memory", "256,512", "-n", "3"])
+            .spawn()
+            .unwrap();
+        child_id.set(child.id().unwrap()).unwrap();
+        let outcome = finished(child).await;
+        assert_eq!(outcome.code, Some(130), "{step:?}: {}", outcome.stderr);
+        assert_as_it_was(&function);
+    }
+}
+
 #[tokio::test]
 async fn interrupted_again_it_goes_on_putting_back_and_says_so() {
     let (function, mut child) = in_an_update().await;
@@ -462,10 +498,27 @@ async fn somebody_elses_change_of_something_else_stops_it_and_the_memory_size_is
 }
 
 #[tokio::test]
+async fn somebody_elses_code_is_not_measured() {
+    let function = FakeFunction::start(|asked, state| {
+        if *asked == Asked::Publish && state.memory_mb == 256 {
+            state.code = "other";
+        }
+        None
+    })
+    .await;
+    assert_fails_with(
+        &tuned(&function).await,
+        1,
+        "somebody else gave function counter-dynamodb other code meanwhile",
+    );
+    assert_as_it_was(&function);
+}
+
+#[tokio::test]
 async fn somebody_elses_change_while_it_is_put_back_is_looked_at_again() {
-    let changes = AtomicU32::new(0);
+    let changed = AtomicBool::new(false);
     let function = FakeFunction::start(move |asked, state| {
-        if *asked == Asked::Update(128) && changes.fetch_add(1, Ordering::Relaxed) == 0 {
+        if *asked == Asked::Update(128) && !changed.swap(true, Ordering::Relaxed) {
             state.changed_by_somebody_else(512);
         }
         None
