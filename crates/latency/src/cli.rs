@@ -1,6 +1,6 @@
 //! What can be asked for on the command line.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 
@@ -28,6 +28,8 @@ pub enum Command {
     Cold(Cold),
     /// Every function of the template, or of a deployed stack, in one run
     Compare(Compare),
+    /// A deployed function at several memory sizes: duration, what is billed, cost
+    Tune(Tune),
     /// Calculations through the queue: posted, done by calc-worker, counted
     Calc(Calc),
     /// Fill a table of a database with what the functions read
@@ -245,6 +247,51 @@ impl Compare {
     }
 }
 
+/// What `latency tune` is given.
+#[derive(Args, Debug)]
+pub struct Tune {
+    /// The function: the name of its row in `compare --stack`, its logical id, or its name in Lambda
+    pub function: String,
+    /// The deployed CloudFormation stack that it is in. For a moment the function has each memory size; then it gets its own
+    /// back
+    #[arg(long, value_name = "NAME")]
+    pub stack: String,
+    /// The memory sizes in MB, smallest first, with commas between them
+    #[arg(
+        long,
+        value_name = "MB",
+        value_delimiter = ',',
+        default_value = "128,256,512,1024,1769,3008",
+        value_parser = clap::value_parser!(u32).range(MEMORY_MB)
+    )]
+    pub memory: Vec<u32>,
+    /// How many invocations with each memory size; the first is a cold start and kept apart
+    #[arg(short = 'n', long, value_name = "N", default_value = "50")]
+    pub invocations: NonZeroU64,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The memory sizes that Lambda has, in MB (Lambda quotas, "Function memory allocation").
+const MEMORY_MB: RangeInclusive<i64> = 128..=10_240;
+
+impl Tune {
+    /// The memory sizes.
+    ///
+    /// # Errors
+    /// One of them does not come after the one before it.
+    pub fn memory_sizes(&self) -> Result<&[u32], BadInput> {
+        match self.memory.windows(2).find(|pair| pair[0] >= pair[1]) {
+            Some(pair) => Err(BadInput(format!(
+                "--memory: {} after {}: give each size once, smallest first",
+                pair[1], pair[0]
+            ))),
+            None => Ok(&self.memory),
+        }
+    }
+}
+
 /// What `latency calc` is given.
 #[derive(Args, Debug)]
 pub struct Calc {
@@ -417,6 +464,36 @@ mod tests {
         for conflict in ["--template t.yaml", "--parameter A=b", "--starts 3"] {
             let line = format!("latency compare --stack s {conflict}");
             assert!(error(&line).contains("cannot be used with"), "{line}");
+        }
+    }
+
+    #[test]
+    fn memory_sizes_are_those_of_lambda_each_once_and_the_smallest_first() {
+        let sizes = |sizes: &str| {
+            let line = format!("latency tune f --stack s --memory {sizes}");
+            match parse(line.split(' ')).unwrap().command {
+                Command::Tune(tune) => tune.memory_sizes().map(<[u32]>::to_vec),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(sizes("128,1769,10240").unwrap(), [128, 1769, 10_240]);
+        for (twice, told) in [
+            ("128,256,256", "256 after 256"),
+            ("512,128", "128 after 512"),
+        ] {
+            let error = sizes(twice).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("--memory: {told}")), "{error}");
+        }
+        for (size, told) in [
+            ("127", "127 is not in 128..=10240"),
+            ("256,10241", "10241 is not in 128..=10240"),
+            ("much", "invalid digit"),
+        ] {
+            let error = error(&format!("latency tune f --stack s --memory {size}"));
+            assert!(
+                error.contains("--memory <MB>") && error.contains(told),
+                "{error}"
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use crate::results::Column;
 // What a row is about.
 pub(crate) const ARCHITECTURE: Column = Column::new("architecture", "architecture", 0);
 pub(crate) const FUNCTION: Column = Column::new("function", "function", 0);
+pub(crate) const MEMORY_MB: Column = Column::new("memory_mb", "memory (MB)", 0);
 pub(crate) const URL: Column = Column::new("url", "URL", 0);
 pub(crate) const CONNECTIONS: Column = Column::new("connections", "connections", 0);
 pub(crate) const RUN: Column = Column::new("run", "run", 0);
@@ -36,6 +37,7 @@ pub(crate) const PEAK_DATABASE_CONNECTIONS: Column =
 
 // What the host, or Lambda, reports.
 pub(crate) const INIT_MS: Column = Column::new("init_ms", "init (ms)", 3);
+pub(crate) const FIRST_MS: Column = Column::new("first_ms", "first (ms)", 3);
 pub(crate) const BILLED_MS: Column = Column::new("billed_ms", "billed (ms)", 3);
 pub(crate) const PEAK_MEMORY_MB: Column = Column::new("peak_memory_mb", "peak memory (MB)", 1);
 pub(crate) const PACKAGE_MB: Column = Column::new("package_mb", "package, zipped (MB)", 2);
@@ -62,6 +64,12 @@ pub(crate) const USD_PER_MILLION_WITHOUT_API_CALLS: Column = Column::new(
     "usd_per_million_without_api_calls",
     "cost without AWS calls ($/million)",
     2,
+);
+/// The same, where less than a cent makes the difference.
+pub(crate) const USD_PER_MILLION_IN_MILLS: Column = Column::new(
+    USD_PER_MILLION_WITHOUT_API_CALLS.key,
+    USD_PER_MILLION_WITHOUT_API_CALLS.heading,
+    3,
 );
 pub(crate) const GIGABYTE_SECONDS: Column = Column::new("gigabyte_seconds", "GB-seconds", 2);
 

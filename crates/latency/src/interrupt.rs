@@ -1,6 +1,6 @@
 //! Ctrl-C and the signals that mean the same.
 
-use std::{future::Future, io};
+use std::{future::Future, io, pin::pin};
 
 use tokio::signal::unix::{self, SignalKind};
 
@@ -71,6 +71,26 @@ impl Interrupts {
             biased;
             signal = self.next() => Err(signal.into()),
             done = work => done,
+        }
+    }
+
+    /// Does the work to its end, whatever signals come, and hands back the first of them too. Each is told to `on_signal`.
+    pub async fn despite<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        on_signal: impl Fn(Signal),
+    ) -> (T, Option<Signal>) {
+        let mut work = pin!(work);
+        let mut first = None;
+        loop {
+            tokio::select! {
+                biased;
+                signal = self.next() => {
+                    on_signal(signal);
+                    first.get_or_insert(signal);
+                }
+                done = &mut work => return (done, first),
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
-//! What Lambda is asked: to invoke a function, and what one runs on.
+//! What Lambda is asked: to invoke a function, what one runs on, and to publish it with another memory size.
+
+mod configuration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
@@ -8,6 +10,8 @@ use serde_json::Value;
 
 use super::{Aws, Error, ReportLine, Service, one_line};
 use crate::cost::Processor;
+
+pub use configuration::{Configuration, Phase};
 
 const LAMBDA: Service = Service {
     name: "Lambda",
@@ -37,12 +41,35 @@ impl Aws {
     /// # Errors
     /// Lambda did not invoke it, or the function failed.
     pub async fn invoke(&self, function: &str, payload: Vec<u8>) -> Result<Invocation, Error> {
+        let path = format!("{}/invocations", path(function));
+        self.invoke_at(&path, function, payload).await
+    }
+
+    /// The same for a version of the function.
+    ///
+    /// # Errors
+    /// Lambda did not invoke it, or the function failed.
+    pub async fn invoke_version(
+        &self,
+        function: &str,
+        version: u64,
+        payload: Vec<u8>,
+    ) -> Result<Invocation, Error> {
+        let path = format!("{}/invocations?Qualifier={version}", path(function));
+        self.invoke_at(&path, function, payload).await
+    }
+
+    async fn invoke_at(
+        &self,
+        path: &str,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> Result<Invocation, Error> {
         let request = Request::builder()
             .method(Method::POST)
             .header("content-type", "application/json")
             .header("x-amz-log-type", "Tail");
-        let path = format!("{}/invocations", path(function));
-        let answer = LAMBDA.accepted(self.send(&LAMBDA, &path, request, payload).await?)?;
+        let answer = LAMBDA.accepted(self.send(&LAMBDA, path, request, payload).await?)?;
         let (headers, payload) = (answer.headers(), answer.body());
         if headers.contains_key("x-amz-function-error") {
             return Err(Error::FunctionError {

@@ -32,7 +32,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use data_api::DataApi;
-pub use lambda::Invocation;
+pub use lambda::{Configuration, Invocation, Phase};
 pub use rds::Cluster;
 pub use report_line::ReportLine;
 
@@ -96,6 +96,17 @@ pub enum Error {
         /// `errorType: errorMessage` of its response, as far as it has them.
         reason: String,
     },
+}
+
+impl Error {
+    /// AWS's name for the refusal, if it is one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
 }
 
 /// A service that can be asked.

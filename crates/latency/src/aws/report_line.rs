@@ -5,6 +5,8 @@ use std::time::Duration;
 /// What Lambda reports of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReportLine {
+    /// How long the invocation took, without the init phase.
+    pub duration: Duration,
     /// What is billed, in whole milliseconds.
     pub billed_duration: Duration,
     /// The function's memory size in MB.
@@ -32,6 +34,7 @@ impl ReportLine {
             Duration::try_from_secs_f64(seconds).ok()
         };
         Some(Self {
+            duration: duration("Duration")?,
             billed_duration: duration("Billed Duration")?,
             memory_mb: number("Memory Size", "MB")? as u32,
             max_memory_used_mb: number("Max Memory Used", "MB")? as u32,
@@ -55,6 +58,7 @@ mod tests {
             REPORT RequestId: 8f507cfc-xmpl-4697-b07a-ac58fc914c95\tDuration: 79.67 ms\tBilled Duration: 180 ms\t\
             Memory Size: 128 MB\tMax Memory Used: 73 MB\tInit Duration: 100.25 ms\t\n";
         let report = ReportLine::find(log).unwrap();
+        assert_eq!(report.duration, Duration::from_micros(79_670));
         assert_eq!(report.billed_duration, Duration::from_millis(180));
         assert_eq!((report.memory_mb, report.max_memory_used_mb), (128, 73));
         assert_eq!(report.init_duration, Some(Duration::from_micros(100_250)));
@@ -75,6 +79,7 @@ mod tests {
         assert_eq!(
             ReportLine::find(&report.to_string()),
             Some(ReportLine {
+                duration: Duration::from_micros(1_200),
                 billed_duration: Duration::from_millis(2),
                 memory_mb: 256,
                 max_memory_used_mb: 7,

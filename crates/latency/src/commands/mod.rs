@@ -4,11 +4,13 @@ mod burst;
 mod calc;
 mod cold;
 mod compare;
+mod deployed;
 mod from_lambda;
 mod metered;
 mod probe;
 mod seed;
 mod stack;
+mod tune;
 mod up;
 
 use std::{sync::Arc, time::Duration};
@@ -53,6 +55,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
         }
         Command::Calc(arguments) => {
             let results = calc::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
+        }
+        Command::Tune(arguments) => {
+            let results = tune::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,

@@ -35,6 +35,11 @@ pub fn warned(warnings: &[String]) {
     }
 }
 
+/// Says a line on the standard error output, if anybody still reads it: what is under way goes on without a reader.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Says where the results were written to.
 pub fn written<'a>(files: impl Iterator<Item = &'a (impl AsRef<Path> + 'a)>) {
     let files: Vec<_> = files

@@ -35,7 +35,7 @@ impl Progress {
 
     fn start(what: &str, bar: ProgressBar, template: &str) -> Self {
         if !stderr().is_terminal() {
-            eprintln!("{what}");
+            super::say(what);
             return Self(ProgressBar::hidden());
         }
         let style =

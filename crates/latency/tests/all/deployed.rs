@@ -51,7 +51,7 @@ async fn probe_from(lambda: &str, arguments: &[&str]) -> Outcome {
     outcome(&mut command).await
 }
 
-fn assert_fails_with(outcome: &Outcome, code: i32, message: &str) {
+pub(crate) fn assert_fails_with(outcome: &Outcome, code: i32, message: &str) {
     outcome.assert_code(code);
     let said = outcome.stderr.lines().last().unwrap();
     assert_eq!(said, format!("latency: {message}"));
@@ -93,13 +93,18 @@ impl Up {
     }
 }
 
-/// The body of the answer.
+/// The body of the answer to a GET.
 async fn get(url: &str) -> String {
+    answer_to("GET", url).await
+}
+
+/// The body of the answer to a request without one.
+pub(crate) async fn answer_to(method: &str, url: &str) -> String {
     let url: hyper::Uri = url.parse().unwrap();
     let authority = url.authority().unwrap();
     let mut stream = TcpStream::connect(authority.as_str()).await.unwrap();
     let request = format!(
-        "GET {} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n",
+        "{method} {} HTTP/1.1\r\nhost: {authority}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
         url.path()
     );
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -16,7 +16,10 @@ use tokio::net::TcpListener;
 /// A request to it: the path, and the event if it was an invocation.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) method: hyper::Method,
     pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: String,
     pub(crate) event: Value,
     pub(crate) headers: hyper::HeaderMap,
 }
@@ -42,7 +45,10 @@ impl FakeLambda {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let call = Call {
+                    method: parts.method,
                     path: parts.uri.path().to_owned(),
+                    query: parts.uri.query().unwrap_or_default().to_owned(),
+                    body: String::from_utf8_lossy(&body).into_owned(),
                     event: serde_json::from_slice(&body).unwrap_or_default(),
                     headers: parts.headers,
                 };

@@ -6,12 +6,15 @@ use std::time::SystemTime;
 
 use self::function::{DeployedFunction, INVOCATIONS};
 use super::{
-    super::{from_lambda::Prober, target, url},
+    super::{
+        deployed::{COST_NOTE, functions},
+        from_lambda::Prober,
+        target,
+    },
     DEPLOYED, beside, published_notes,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
-    BadInput,
     aws::Aws,
     cli::Compare,
     cost::Prices,
@@ -34,7 +37,8 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
             Some(Prober::find(&aws, named.as_deref(), stack, timeout).await?)
         }
     };
-    let mut subjects = subjects(&aws, stack).await?;
+    let functions = functions(&aws, stack).await?;
+    let mut subjects: Vec<_> = functions.into_iter().map(DeployedFunction::new).collect();
     let warnings = look_at(&aws, &mut subjects).await;
     match &prober {
         None => call_from_here(arguments, &mut subjects).await?,
@@ -48,26 +52,6 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
         &subjects,
         warnings,
     )
-}
-
-async fn subjects(aws: &Aws, stack: &str) -> anyhow::Result<Vec<DeployedFunction>> {
-    let outputs = aws.outputs(stack).await?;
-    let functions = aws.functions(stack).await?;
-    let mut subjects = Vec::new();
-    for (logical_id, function) in functions {
-        let Some(value) = outputs.get(&format!("{logical_id}Url")) else {
-            continue;
-        };
-        let Ok(url) = url(value) else { continue };
-        subjects.push(DeployedFunction::new(&logical_id, function, url));
-    }
-    if subjects.is_empty() {
-        return Err(BadInput(format!(
-            "stack {stack} has no function with an output for its URL, as CounterS3 has CounterS3Url"
-        ))
-        .into());
-    }
-    Ok(subjects)
 }
 
 /// Has a look at each function. Where that fails, a warning says why.
@@ -199,9 +183,7 @@ fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
             "init, billed, peak memory: as Lambda reported them of {INVOCATIONS} direct invocations. Init is that of the \
              cold starts among them, billed is the mean of the others."
         ),
-        "cost without AWS calls: list prices of eu-west-2 for the API's request, Lambda's request and its GB-seconds. Not \
-         in it: the calls that the function makes to other AWS services, logs, data transfer and the free tier."
-            .to_owned(),
+        COST_NOTE.to_owned(),
     ]);
     notes
 }

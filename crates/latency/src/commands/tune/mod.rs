@@ -1,0 +1,15 @@
+//! `latency tune`: one function at several memory sizes, with which its share of a CPU grows.
+
+mod deployed;
+mod left;
+mod memory_sizes;
+mod patience;
+mod put_back;
+mod subject;
+
+use crate::{cli::Tune, interrupt::Interrupts, results::Results};
+
+pub(super) async fn run(arguments: &Tune, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
+    let memory_sizes = arguments.memory_sizes()?;
+    deployed::run(arguments, memory_sizes, interrupts).await
+}
