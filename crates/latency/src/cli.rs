@@ -28,7 +28,7 @@ pub enum Command {
     Cold(Cold),
     /// Every function of the template, or of a deployed stack, in one run
     Compare(Compare),
-    /// A deployed function at several memory sizes: duration, what is billed, cost
+    /// A function at several memory sizes: duration, what is billed, cost; modelled, or measured on AWS with --stack
     Tune(Tune),
     /// Calculations through the queue: posted, done by calc-worker, counted
     Calc(Calc),
@@ -250,12 +250,12 @@ impl Compare {
 /// What `latency tune` is given.
 #[derive(Args, Debug)]
 pub struct Tune {
-    /// The function: the name of its row in `compare --stack`, its logical id, or its name in Lambda
+    /// The function: the name of its row in `compare`; of a deployed one also its logical id, or its name in Lambda
     pub function: String,
-    /// The deployed CloudFormation stack that it is in. For a moment the function has each memory size; then it gets its own
-    /// back
+    /// Measure it in this deployed CloudFormation stack, beside the model. For a moment the function has each memory size;
+    /// then it gets its own back
     #[arg(long, value_name = "NAME")]
-    pub stack: String,
+    pub stack: Option<String>,
     /// The memory sizes in MB, smallest first, with commas between them
     #[arg(
         long,
@@ -265,9 +265,18 @@ pub struct Tune {
         value_parser = clap::value_parser!(u32).range(MEMORY_MB)
     )]
     pub memory: Vec<u32>,
-    /// How many invocations with each memory size; the first is a cold start and kept apart
-    #[arg(short = 'n', long, value_name = "N", default_value = "50")]
+    /// How many invocations with each memory size on AWS; the first is a cold start and kept apart
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value = "50",
+        requires = "stack"
+    )]
     pub invocations: NonZeroU64,
+    /// What to serve, to record the function.
+    #[command(flatten)]
+    pub template: Template,
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,

@@ -93,6 +93,21 @@ pub(crate) const MODELLED_USD_PER_MILLION: Column =
     Column::new("modelled_usd_per_million", "modelled cost ($/million)", 2);
 pub(crate) const MODELLED_USD_PER_MONTH: Column =
     Column::new("modelled_usd_per_month", "modelled cost ($/month)", 2);
+/// The same, where less than a cent makes the difference.
+pub(crate) const MODELLED_USD_PER_MILLION_IN_MILLS: Column = Column::new(
+    MODELLED_USD_PER_MILLION.key,
+    MODELLED_USD_PER_MILLION.heading,
+    3,
+);
+pub(crate) const VCPU: Column = Column::new("vcpu", "vCPU", 2);
+pub(crate) const MODELLED_DURATION_MS: Column =
+    Column::new("modelled_duration_ms", "modelled duration (ms)", 1);
+pub(crate) const MODELLED_DURATION_P50_MS: Column =
+    Column::new("modelled_duration_p50_ms", "modelled duration, p50 (ms)", 1);
+pub(crate) const MODELLED_DURATION_P99_MS: Column =
+    Column::new("modelled_duration_p99_ms", "modelled duration, p99 (ms)", 1);
+pub(crate) const MODEL_ERROR_PERCENT: Column =
+    Column::new("model_error_percent", "model's error (%)", 0);
 pub(crate) const MODELLED_MOVED_BY: Column =
     Column::new("modelled_moved_most_by", "moved most by", 0);
 

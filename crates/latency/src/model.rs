@@ -1,18 +1,14 @@
 //! What would be in a Region, from what was recorded here. The model itself is the crate [`region`].
 
-use std::{hint::black_box, time::Duration};
+use std::time::Duration;
 
+use load::core::kernel_ms;
 use local_stack::Architecture;
-use region::{Estimate, FrontDoor, Processor, Profile, Recorded, Subject, kernel};
-use rustix::time::{ClockId, clock_gettime};
+use region::{Estimate, FrontDoor, Processor, Profile, Recorded, Subject};
 
 /// The way of the published comparison's caller, there and back: what it waited for its plain server, which does next to
 /// nothing (teticio/latency, "FastAPI + EC2").
 pub const PUBLISHED_ROUND_TRIP: Duration = Duration::from_millis(13);
-
-/// How often the kernel is timed, and how much of it: the shortest time is the one that nobody disturbed.
-const TIMES: u32 = 5;
-const HASHES: u32 = kernel::HASHES / 5;
 
 /// A Region as callers from a certain distance see it.
 #[derive(Clone, Debug)]
@@ -64,6 +60,13 @@ impl Model {
         region::estimate(&self.profile, &subject)
     }
 
+    /// The share of a core that goes with a memory size, or how many cores.
+    #[must_use]
+    pub fn vcpu(&self, memory_mb: u32) -> Option<f64> {
+        let limits = self.profile.limits(memory_mb).ok()?;
+        Some(limits.quota / limits.period)
+    }
+
     /// What a reader has to know.
     #[must_use]
     pub fn note(&self) -> String {
@@ -76,35 +79,5 @@ impl Model {
             humantime::format_duration(self.round_trip),
             self.kernel_ms
         )
-    }
-}
-
-/// How long a core here takes for the whole kernel, in milliseconds of processor time: what is recorded is that, too.
-#[must_use]
-pub fn kernel_ms() -> f64 {
-    let once = |_| {
-        let since = cpu_ms();
-        black_box(kernel::run(black_box(HASHES)));
-        cpu_ms() - since
-    };
-    let shortest = (0..TIMES).map(once).fold(f64::INFINITY, f64::min);
-    shortest * f64::from(kernel::HASHES / HASHES)
-}
-
-/// The processor time of this thread.
-fn cpu_ms() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kernel_takes_processor_time() {
-        let ms = kernel_ms();
-        // Half a million blocks of 64 bytes: no core hashes ten times as fast as any today, nor is one so slow.
-        assert!((5.0..50_000.0).contains(&ms), "{ms}");
     }
 }

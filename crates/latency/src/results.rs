@@ -6,6 +6,7 @@ use std::{
 };
 
 use load::{Failures, Measurement, PERCENTILES};
+use region::Estimate;
 use serde::{Serialize, Serializer};
 
 use crate::columns;
@@ -240,6 +241,29 @@ impl Row {
             .milliseconds(columns::P99_MS, p99)
             .milliseconds(columns::P99_9_MS, p999)
             .milliseconds(columns::MAX_MS, latencies.max())
+    }
+
+    /// Adds what callers would see in a Region.
+    #[must_use]
+    pub fn estimate(self, estimate: Option<&Estimate>) -> Self {
+        let latency = estimate.map(|it| it.latency);
+        let range = estimate.map(|it| format!("{:.0} to {:.0}", it.range.0, it.range.1));
+        let moved_by = estimate.and_then(|it| it.moved_by.as_ref());
+        let moved_by = moved_by.map(|moved| {
+            let (from, to) = moved.between;
+            format!("{}: {from:.0} to {to:.0} ms", moved.parameter)
+        });
+        self.number(columns::MODELLED_MEAN_MS, latency.map(|it| it.mean))
+            .text(columns::MODELLED_RANGE_MS, range.unwrap_or_default())
+            .number(columns::MODELLED_P50_MS, latency.map(|it| it.p50))
+            .number(columns::MODELLED_P99_MS, latency.map(|it| it.p99))
+            .number(
+                columns::MODELLED_BILLED_MS,
+                estimate.map(|it| it.billed_mean),
+            )
+            .number(columns::MODELLED_INIT_MS, estimate.and_then(|it| it.init))
+            .number(columns::MODELLED_FIRST_MS, estimate.and_then(|it| it.first))
+            .text(columns::MODELLED_MOVED_BY, moved_by.unwrap_or_default())
     }
 
     /// Adds the count of failures and what they were.

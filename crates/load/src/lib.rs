@@ -8,6 +8,7 @@
 
 mod closed_loop;
 mod connection;
+pub mod core;
 mod failure;
 mod latencies;
 mod measurement;

@@ -30,13 +30,23 @@ fn default_timeout_ms() -> NonZeroU64 {
     TIMEOUT_MS
 }
 
-/// The response to an event, whatever was in it: `{"measured": …}` or `{"problem": …}`.
+/// The other event, `{"kernel": true}`: nothing is called, but the core timed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeKernel {
+    /// Whether to do so.
+    pub kernel: bool,
+}
+
+/// The response to an event, whatever was in it: `{"measured": …}`, `{"kernel_ms": …}` or `{"problem": …}`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The target was called.
     Measured(Box<Measured>),
-    /// It was not.
+    /// How long the core took for the kernel: see [`crate::core::kernel_ms`].
+    KernelMs(f64),
+    /// The target was not called.
     Problem(ProblemDetails),
 }
 

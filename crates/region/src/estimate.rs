@@ -59,8 +59,9 @@ pub enum Processor {
 }
 
 impl Processor {
-    /// How long one core takes for [`crate::kernel`].
-    fn parameter(self) -> &'static str {
+    /// The parameter that says how long one core takes for [`crate::kernel`].
+    #[must_use]
+    pub fn kernel(self) -> &'static str {
         match self {
             Self::X86_64 => "kernel on x86_64",
             Self::Arm64 => "kernel on arm64",
@@ -166,7 +167,7 @@ struct Waited {
 
 impl Simulation {
     fn new(profile: &Profile, subject: &Subject<'_>) -> Result<Self, Error> {
-        let kernel = profile.value(subject.processor.parameter())?;
+        let kernel = profile.value(subject.processor.kernel())?;
         let speed = kernel / subject.kernel_ms;
         let replay = |recording: &Recording| Replay::new(recording, profile, speed);
         let warm: Vec<_> = subject

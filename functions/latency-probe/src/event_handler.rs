@@ -1,4 +1,4 @@
-//! Calls the URL of the event, as often as it says, and answers with what was measured.
+//! Calls the URL of the event, as often as it says, and answers with what was measured; or times the core that it runs on.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -6,7 +6,8 @@ use function_kit::deadline;
 use lambda_runtime::LambdaEvent;
 use load::{
     Sequential, Target, TargetError, Url,
-    probe::{Answer, MAX_REQUESTS, Measured, Probe, ProblemDetails},
+    core::kernel_ms,
+    probe::{Answer, MAX_REQUESTS, Measured, Probe, ProblemDetails, TimeKernel},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -20,6 +21,9 @@ pub(crate) async fn handle(
     event: LambdaEvent<Value>,
 ) -> Result<Answer, Infallible> {
     let end = Instant::now() + deadline::time_left(Some(&event.context));
+    if let Ok(TimeKernel { kernel: true }) = serde_json::from_value(event.payload.clone()) {
+        return Ok(Answer::KernelMs(kernel_ms()));
+    }
     Ok(match measure(allowed, event.payload, end).await {
         Ok(measured) => Answer::Measured(Box::new(measured)),
         Err(problem) => {
@@ -111,14 +115,14 @@ mod tests {
     async fn measured(server: &Server, event: Value, timeout: Duration) -> Measured {
         match answer(&server.origin(), event, timeout).await {
             Answer::Measured(measured) => *measured,
-            Answer::Problem(problem) => panic!("{problem:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
     async fn problem(event: Value) -> ProblemDetails {
         match answer("https://api.example", event, TIMEOUT).await {
             Answer::Problem(problem) => problem,
-            Answer::Measured(measured) => panic!("{measured:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -145,6 +149,7 @@ mod tests {
                 Answer::Problem(problem) => {
                     assert!(file.starts_with("refused-"), "{file}: {problem:?}");
                 }
+                Answer::KernelMs(ms) => assert!(file == "kernel.json" && ms > 0.0, "{file}"),
                 Answer::Measured(measured) => {
                     probes += 1;
                     assert!(!file.starts_with("refused-"), "{file}");
@@ -260,7 +265,7 @@ mod tests {
                 assert_eq!(problem.status, 400);
                 assert!(problem.detail.contains("has no address"), "{problem:?}");
             }
-            Answer::Measured(measured) => panic!("{measured:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use anyhow::Context as _;
 use load::{
     Measurement, Url,
-    probe::{Answer, MAX_REQUESTS, Probe, ProblemDetails},
+    probe::{Answer, MAX_REQUESTS, Probe, ProblemDetails, TimeKernel},
 };
+use serde::Serialize;
 
 use crate::{BadInput, aws::Aws};
 
@@ -65,7 +65,7 @@ impl<'a> Prober<'a> {
     ) -> anyhow::Result<Measurement> {
         let mut all = Measurement::default();
         while let Some(left) = NonZeroU64::new(requests.saturating_sub(all.requests())) {
-            let part = self.invoke(url, left.min(MOST)).await?;
+            let part = self.probe(url, left.min(MOST)).await?;
             let made = part.requests();
             anyhow::ensure!(
                 made > 0,
@@ -78,24 +78,39 @@ impl<'a> Prober<'a> {
         Ok(all)
     }
 
-    async fn invoke(&self, url: &Url, requests: NonZeroU64) -> anyhow::Result<Measurement> {
-        let event = Probe {
+    /// How long one of its cores takes for the kernel, in milliseconds.
+    pub(super) async fn kernel_ms(&self) -> anyhow::Result<f64> {
+        match self.invoke(&TimeKernel { kernel: true }).await? {
+            Answer::KernelMs(ms) => Ok(ms),
+            Answer::Problem(problem) => Err(self.refusal(&problem)),
+            Answer::Measured(_) => Err(self.not_understood()),
+        }
+    }
+
+    async fn probe(&self, url: &Url, requests: NonZeroU64) -> anyhow::Result<Measurement> {
+        let probe = Probe {
             url: url.to_string(),
             requests,
             timeout_ms: self.timeout_ms,
         };
-        let event = serde_json::to_vec(&event)?;
-        let invocation = self.aws.invoke(&self.function, event).await?;
-        let answer: Answer = serde_json::from_slice(&invocation.payload).with_context(|| {
-            format!(
-                "function {} does not answer as latency-probe does",
-                self.function
-            )
-        })?;
-        match answer {
+        match self.invoke(&probe).await? {
             Answer::Measured(measured) => Ok(measured.measurement),
             Answer::Problem(problem) => Err(self.refusal(&problem)),
+            Answer::KernelMs(_) => Err(self.not_understood()),
         }
+    }
+
+    async fn invoke(&self, event: &impl Serialize) -> anyhow::Result<Answer> {
+        let event = serde_json::to_vec(event)?;
+        let invocation = self.aws.invoke(&self.function, event).await?;
+        serde_json::from_slice(&invocation.payload).map_err(|_| self.not_understood())
+    }
+
+    fn not_understood(&self) -> anyhow::Error {
+        anyhow::anyhow!(
+            "function {} does not answer as latency-probe does",
+            self.function
+        )
     }
 
     fn refusal(&self, problem: &ProblemDetails) -> anyhow::Error {

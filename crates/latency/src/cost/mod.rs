@@ -46,6 +46,15 @@ impl From<Architecture> for Processor {
 }
 
 impl Processor {
+    /// The profile's name for what one core takes for the kernel.
+    pub(crate) fn kernel(self) -> &'static str {
+        match self {
+            Self::X86_64 => region::Processor::X86_64,
+            Self::Arm64 => region::Processor::Arm64,
+        }
+        .kernel()
+    }
+
     /// The item of the price list for its GB-seconds.
     fn price(self) -> &'static str {
         match self {

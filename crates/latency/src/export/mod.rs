@@ -4,6 +4,7 @@ mod csv;
 mod json;
 mod markdown;
 mod svg;
+mod svg_memory;
 
 use std::{
     fs::File,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use quick_xml::escape::escape;
 
-use super::Exporter;
+use super::{Exporter, svg_memory};
 use crate::columns;
 use crate::results::{Results, Value};
 
@@ -29,6 +29,9 @@ struct Line {
 
 impl Exporter for Svg {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
+        if svg_memory::is_over_memory(results) {
+            return svg_memory::draw(results, file);
+        }
         let lines = lines(results);
         let longest = lines.iter().map(|line| line.p999).fold(0.0, f64::max);
         let step = step(longest);

@@ -352,7 +352,7 @@ impl Measured<'_> {
         prices: &Prices,
         arguments: &Compare,
     ) -> anyhow::Result<Row> {
-        let row = with_estimate(row, estimate);
+        let row = row.estimate(estimate);
         let billed = estimate.map(|it| Duration::from_secs_f64(it.billed_mean / 1e3));
         let cost = billed.and_then(|billed| cost::per_million(&self.usage(billed), prices).ok());
         let cost = cost.map(|cost| cost.total());
@@ -364,35 +364,6 @@ impl Measured<'_> {
             .number(columns::MODELLED_USD_PER_MILLION, cost)
             .number(columns::MODELLED_USD_PER_MONTH, month))
     }
-}
-
-/// Adds what callers would see.
-fn with_estimate(row: Row, estimate: Option<&Estimate>) -> Row {
-    let latency = estimate.map(|it| it.latency);
-    row.number(columns::MODELLED_MEAN_MS, latency.map(|it| it.mean))
-        .text(
-            columns::MODELLED_RANGE_MS,
-            estimate.map_or(String::new(), |it| {
-                format!("{:.0} to {:.0}", it.range.0, it.range.1)
-            }),
-        )
-        .number(columns::MODELLED_P50_MS, latency.map(|it| it.p50))
-        .number(columns::MODELLED_P99_MS, latency.map(|it| it.p99))
-        .number(
-            columns::MODELLED_BILLED_MS,
-            estimate.map(|it| it.billed_mean),
-        )
-        .number(columns::MODELLED_INIT_MS, estimate.and_then(|it| it.init))
-        .number(columns::MODELLED_FIRST_MS, estimate.and_then(|it| it.first))
-        .text(
-            columns::MODELLED_MOVED_BY,
-            estimate
-                .and_then(|it| it.moved_by.as_ref())
-                .map_or(String::new(), |moved| {
-                    let (from, to) = moved.between;
-                    format!("{}: {from:.0} to {to:.0} ms", moved.parameter)
-                }),
-        )
 }
 
 fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<String> {

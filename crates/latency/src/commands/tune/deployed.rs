@@ -1,14 +1,19 @@
-//! A deployed function, measured with each memory size.
+//! A deployed function, measured with each memory size, and beside it what the model says.
 
 mod invocations;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub(crate) use self::invocations::AtMemorySize;
 use self::invocations::{Invocations, invoke};
 use super::{
-    super::deployed::{COST_NOTE, StackFunction, front_door, functions},
+    super::{
+        deployed::{COST_NOTE, StackFunction, front_door, functions},
+        from_lambda::Prober,
+    },
+    best::{Size, named},
     memory_sizes::with_versions,
+    modelled::{Modelled, modelled},
     subject::Subject,
 };
 use crate::{
@@ -17,7 +22,7 @@ use crate::{
     cli::Tune,
     columns,
     cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
-    interrupt::Interrupts,
+    interrupt::{Interrupts, Signal},
     results::{Column, Group, Results, Row, Table},
     warnings::{Warning, samples_needed},
 };
@@ -31,7 +36,10 @@ const DECIDING: &[Column] = &[
     columns::BILLED_MS,
     columns::INIT_MS,
     columns::USD_PER_MILLION_IN_MILLS,
+    columns::MODELLED_DURATION_MS,
+    columns::MODEL_ERROR_PERCENT,
     columns::FAILURES,
+    columns::REMARK,
 ];
 
 /// A function, and what was found.
@@ -46,25 +54,53 @@ pub(crate) struct Measured {
     pub(crate) sizes: Vec<AtMemorySize>,
     /// What may be wrong with that.
     pub(crate) warnings: Vec<String>,
+    /// How long one of the Region's cores takes for the kernel, if the stack's latency-probe could say it.
+    pub(crate) kernel_ms: Option<f64>,
 }
 
 pub(super) async fn run(
     arguments: &Tune,
+    stack: &str,
     memory_sizes: &[u32],
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Results> {
     let measured_at = SystemTime::now();
-    let measured = measure(arguments, memory_sizes, interrupts).await?;
-    results(arguments, measured_at, measured)
+    let mut measured = measure(arguments, stack, memory_sizes, interrupts).await?;
+    let kernel = measured.processor.kernel();
+    let kernels: Vec<_> = measured
+        .kernel_ms
+        .map(|ms| (kernel, ms))
+        .into_iter()
+        .collect();
+    let modelled = modelled(
+        arguments,
+        &measured.name,
+        memory_sizes,
+        &kernels,
+        interrupts,
+    )
+    .await;
+    let modelled = match modelled {
+        Ok(modelled) => Some(modelled),
+        Err(error) if error.is::<Signal>() => return Err(error),
+        Err(error) => {
+            measured
+                .warnings
+                .push(format!("it is not modelled: {error:#}"));
+            None
+        }
+    };
+    results(arguments, stack, measured_at, measured, modelled.as_ref())
 }
 
 /// Measures the function. Afterwards it is as it was, however that went; an error says what is not.
-pub(super) async fn measure(
+async fn measure(
     arguments: &Tune,
+    stack: &str,
     memory_sizes: &[u32],
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Measured> {
-    let (aws, function, processor) = interrupts.during(found(arguments)).await?;
+    let (aws, function, processor) = interrupts.during(found(arguments, stack)).await?;
     let subject = Subject {
         aws: &aws,
         name: &function.name,
@@ -79,6 +115,8 @@ pub(super) async fn measure(
         .iter()
         .map(Invocations::at_memory_size)
         .collect();
+    let kernel = async { Ok(kernel_ms(&aws, stack, timeout).await) };
+    let kernel_ms = interrupts.during(kernel).await?;
     let few = few_samples(&sizes).map(|warning| warning.to_string());
     let warnings = invocations.iter().flat_map(Invocations::warnings);
     Ok(Measured {
@@ -87,18 +125,25 @@ pub(super) async fn measure(
         name: function.name,
         processor,
         sizes,
+        kernel_ms,
     })
 }
 
-async fn found(arguments: &Tune) -> anyhow::Result<(Aws, StackFunction, Processor)> {
+/// What the stack's latency-probe says, if it has one that says it.
+async fn kernel_ms(aws: &Aws, stack: &str, timeout: Duration) -> Option<f64> {
+    let prober = Prober::find(aws, None, stack, timeout).await.ok()?;
+    prober.kernel_ms().await.ok()
+}
+
+async fn found(arguments: &Tune, stack: &str) -> anyhow::Result<(Aws, StackFunction, Processor)> {
     let aws = Aws::load().await?;
-    let functions = functions(&aws, &arguments.stack).await?;
-    let function = named(functions, &arguments.function, &arguments.stack)?;
+    let functions = functions(&aws, stack).await?;
+    let function = find(functions, &arguments.function, stack)?;
     let processor = aws.processor(&function.function).await?;
     Ok((aws, function, processor))
 }
 
-fn named(
+fn find(
     functions: Vec<StackFunction>,
     named: &str,
     stack: &str,
@@ -144,7 +189,11 @@ impl Measured {
 }
 
 impl AtMemorySize {
-    fn row(&self, cost: Option<Cost>) -> Row {
+    /// `modelled_ms` is what the model says of its mean.
+    fn row(&self, cost: Option<Cost>, modelled_ms: Option<f64>) -> Row {
+        let mean_ms = self.warm.mean().map(milliseconds);
+        let error = modelled_ms.zip(mean_ms);
+        let error = error.map(|(modelled, measured)| (modelled / measured - 1.0) * 100.0);
         Row::default()
             .count(columns::MEMORY_MB, self.memory_mb.into())
             .milliseconds(columns::MEAN_MS, self.warm.mean())
@@ -157,24 +206,42 @@ impl AtMemorySize {
                 columns::USD_PER_MILLION_IN_MILLS,
                 cost.map(|cost| cost.total()),
             )
+            .number(columns::MODELLED_DURATION_MS, modelled_ms)
+            .number(columns::MODEL_ERROR_PERCENT, error)
             .count(columns::FAILURES, self.failures)
     }
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 fn results(
     arguments: &Tune,
+    stack: &str,
     measured_at: SystemTime,
     measured: Measured,
+    modelled: Option<&Modelled>,
 ) -> anyhow::Result<Results> {
     let prices = Prices::eu_west_2()?;
     let mut rows = Vec::new();
-    for size in &measured.sizes {
-        rows.push(size.row(measured.cost(size, &prices)?));
+    let mut sizes = Vec::new();
+    for (at, size) in measured.sizes.iter().enumerate() {
+        let cost = measured.cost(size, &prices)?;
+        // Where nothing was measured or has a price, nothing is best.
+        sizes.push(Size {
+            duration_ms: size.warm.mean().map_or(f64::INFINITY, milliseconds),
+            cost: cost.map_or(f64::INFINITY, |cost| cost.duration),
+        });
+        let modelled = modelled.and_then(|it| it.sizes.get(at));
+        rows.push(size.row(cost, modelled.map(|it| it.estimate.duration.mean)));
     }
+    let rows = rows.into_iter().zip(named(&sizes));
+    let rows = rows.map(|(row, name)| row.text(columns::REMARK, name));
     Ok(Results {
-        title: format!("latency tune {} --stack {}", measured.name, arguments.stack),
+        title: format!("latency tune {} --stack {stack}", measured.name),
         measured_at,
-        table: Table::new(rows),
+        table: Table::new(rows.collect()),
         deciding: Group::only(DECIDING),
         notes: vec![
             format!(
@@ -183,6 +250,17 @@ fn results(
                 arguments.invocations
             ),
             COST_NOTE.to_owned(),
+            format!(
+                "modelled: from what the function does on this machine. model's error: of its duration to the measured mean. {}",
+                match measured.kernel_ms {
+                    Some(ms) => format!(
+                        "A core of the Region took {ms:.0} ms for the kernel, as the stack's latency-probe says."
+                    ),
+                    None => "How fast a core of the Region is was taken from the profile: the stack has no latency-probe \
+                             that says it."
+                        .to_owned(),
+                }
+            ),
         ],
         failures: measured.sizes.iter().map(|size| size.failures).sum(),
         warnings: measured.warnings,
@@ -191,8 +269,6 @@ fn results(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -214,7 +290,7 @@ mod tests {
         let find = |name: &str| {
             let url = || "https://api.example/hits".parse().unwrap();
             let of = |id: &str| StackFunction::new(id.to_owned(), format!("s-{id}-1A2B"), url());
-            named(vec![of("CounterS3"), of("Empty")], name, "s").map(|it| it.function)
+            super::find(vec![of("CounterS3"), of("Empty")], name, "s").map(|it| it.function)
         };
         for name in ["counter-s3", "CounterS3", "s-CounterS3-1A2B"] {
             assert_eq!(find(name).unwrap(), "s-CounterS3-1A2B");

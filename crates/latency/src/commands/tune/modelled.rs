@@ -1,0 +1,85 @@
+//! A function recorded here, and modelled at each memory size.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use local_lambda::HostSettings;
+use local_stack::Architecture;
+use region::Estimate;
+
+use super::super::{
+    metered::metered,
+    stack::{called, profile, with_stack},
+};
+use crate::{
+    cli::Tune,
+    cost::{self, Cost, FrontDoor, Prices, Usage},
+    interrupt::Interrupts,
+    model::Model,
+};
+
+/// What a function would take at each memory size.
+pub(super) struct Modelled {
+    pub(super) model: Model,
+    pub(super) sizes: Vec<AtMemorySize>,
+    pub(super) failures: u64,
+    architecture: Architecture,
+    calls: BTreeMap<(String, String), f64>,
+}
+
+/// What it would take at one.
+pub(super) struct AtMemorySize {
+    pub(super) memory_mb: u32,
+    pub(super) estimate: Estimate,
+}
+
+/// Serves the template for as long as it takes to record the function. `kernels` are the times that cores of the Region took
+/// for the kernel, by the profile's names for them.
+pub(super) async fn modelled(
+    arguments: &Tune,
+    name: &str,
+    memory_sizes: &[u32],
+    kernels: &[(&str, f64)],
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Modelled> {
+    let distances = &arguments.template.distances;
+    let mut profile = profile(&distances.region)?;
+    for (kernel, ms) in kernels {
+        profile = profile.with(kernel, *ms);
+    }
+    let host = HostSettings::default();
+    with_stack(&arguments.template, 0, host, interrupts, async |stack| {
+        let (function, path) = called(stack, &arguments.template, name)?;
+        let found = metered(stack, &[(function, path)], arguments.common.timeout).await?;
+        let found = found.into_iter().next().unwrap_or_default();
+        let model = Model::new(profile.clone(), distances.client_rtt);
+        let sizes = memory_sizes.iter().map(|&memory_mb| {
+            let estimate = model.estimate(&found.recorded, memory_mb, function.architecture)?;
+            anyhow::Ok(AtMemorySize {
+                memory_mb,
+                estimate,
+            })
+        });
+        Ok(Modelled {
+            sizes: sizes.collect::<Result<_, _>>()?,
+            failures: found.measurement.failures.count(),
+            architecture: function.architecture,
+            calls: found.calls,
+            model,
+        })
+    })
+    .await
+}
+
+impl Modelled {
+    /// What a million calls would cost.
+    pub(super) fn cost(&self, size: &AtMemorySize, prices: &Prices) -> Result<Cost, cost::Error> {
+        let usage = Usage {
+            front_door: FrontDoor::HttpApi,
+            processor: self.architecture.into(),
+            memory_mb: size.memory_mb,
+            billed_duration: Duration::from_secs_f64(size.estimate.billed_mean / 1e3),
+            api_calls: self.calls.clone(),
+        };
+        cost::per_million(&usage, prices)
+    }
+}

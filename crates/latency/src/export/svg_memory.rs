@@ -1,0 +1,219 @@
+//! SVG over memory sizes: what an invocation takes and what it costs, two curves with an axis each, as users of AWS Lambda
+//! Power Tuning know them.
+
+use std::io::Write;
+
+use quick_xml::escape::escape;
+
+use crate::{
+    columns,
+    results::{Column, Results, Value},
+};
+
+const WIDTH: f64 = 800.0;
+const HEIGHT: f64 = 420.0;
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 90.0;
+const TOP: f64 = 80.0;
+const BOTTOM: f64 = 80.0;
+/// Marks on each axis.
+const MARKS: u32 = 5;
+
+/// What is drawn, the first of each that the table has: measured before modelled.
+const DURATIONS: [Column; 2] = [columns::MEAN_MS, columns::MODELLED_DURATION_MS];
+const COSTS: [Column; 2] = [
+    columns::USD_PER_MILLION_IN_MILLS,
+    columns::MODELLED_USD_PER_MILLION_IN_MILLS,
+];
+
+struct Curve {
+    name: &'static str,
+    colour: &'static str,
+    /// None where there is nothing to draw.
+    values: Vec<Option<f64>>,
+    decimals: usize,
+}
+
+/// Whether the table is one over memory sizes.
+pub(super) fn is_over_memory(results: &Results) -> bool {
+    results.table.columns().first() == Some(&columns::MEMORY_MB)
+}
+
+pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
+    let sizes = names(results);
+    let duration = curve(results, &DURATIONS, "duration (ms)", "#cf222e", 1);
+    let cost = curve(results, &COSTS, "cost ($/million)", "#0969da", 3);
+    let step = (WIDTH - LEFT - RIGHT) / sizes.len().max(2).saturating_sub(1) as f64;
+    let x = |at: usize| LEFT + step * at as f64;
+    let axis = HEIGHT - BOTTOM;
+    writeln!(
+        file,
+        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#24292f">
+<rect width="100%" height="100%" fill="#ffffff"/>
+<text x="16" y="28" font-size="16" font-weight="600">{title}</text>
+<line x1="{LEFT}" y1="{axis}" x2="{right}" y2="{axis}" stroke="#8c959f"/>"##,
+        title = escape(&results.title),
+        right = WIDTH - RIGHT,
+    )?;
+    for (at, size) in sizes.iter().enumerate() {
+        writeln!(
+            file,
+            r##"<text x="{x:.1}" y="{y}" text-anchor="middle" fill="#57606a">{size} MB</text>"##,
+            x = x(at),
+            y = axis + 20.0,
+        )?;
+    }
+    for (at, remark) in remarks(results) {
+        writeln!(
+            file,
+            r##"<text x="{x:.1}" y="{y}" text-anchor="middle" font-size="11">{remark}</text>"##,
+            x = x(at),
+            y = axis + 38.0,
+            remark = escape(&remark),
+        )?;
+    }
+    axis_and_line(file, &duration, x, (LEFT - 8.0, "end"))?;
+    axis_and_line(file, &cost, x, (WIDTH - RIGHT + 8.0, "start"))?;
+    let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
+    writeln!(
+        file,
+        r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Measured at {measured_at}.</text>
+</svg>"##,
+        y = HEIGHT - 14.0,
+    )?;
+    Ok(())
+}
+
+/// A curve with its axis, whose marks stand at this place. Both axes begin at 0.
+fn axis_and_line(
+    file: &mut dyn Write,
+    curve: &Curve,
+    x: impl Fn(usize) -> f64,
+    (marks, anchor): (f64, &str),
+) -> anyhow::Result<()> {
+    let Curve {
+        name,
+        colour,
+        values,
+        decimals,
+    } = curve;
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    let most = if most > 0.0 { most } else { 1.0 };
+    let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
+    writeln!(
+        file,
+        r##"<text x="{marks}" y="{TOP_OF_NAME}" text-anchor="{anchor}" fill="{colour}">{name}</text>"##,
+    )?;
+    for mark in 0..=MARKS {
+        let value = most * f64::from(mark) / f64::from(MARKS);
+        writeln!(
+            file,
+            r##"<text x="{marks}" y="{y:.1}" text-anchor="{anchor}" fill="{colour}" font-size="11">{value:.decimals$}</text>"##,
+            y = y(value) + 4.0,
+        )?;
+    }
+    let points = values.iter().enumerate();
+    let points = points.filter_map(|(at, value)| Some((x(at), y((*value)?))));
+    let points: Vec<_> = points.collect();
+    let line: Vec<_> = points
+        .iter()
+        .map(|(x, y)| format!("{x:.1},{y:.1}"))
+        .collect();
+    writeln!(
+        file,
+        r##"<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>"##,
+        line = line.join(" "),
+    )?;
+    for (x, y) in points {
+        writeln!(
+            file,
+            r##"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{colour}"/>"##
+        )?;
+    }
+    Ok(())
+}
+
+/// Above the highest mark.
+const TOP_OF_NAME: f64 = TOP - 20.0;
+
+fn curve(
+    results: &Results,
+    columns: &[Column],
+    name: &'static str,
+    colour: &'static str,
+    decimals: usize,
+) -> Curve {
+    let table = &results.table;
+    let column = columns
+        .iter()
+        .find(|column| table.columns().contains(column));
+    let value = |row: &Vec<Value>| match table.value(row, *column?)? {
+        Value::Number(number) => Some(*number),
+        _ => None,
+    };
+    Curve {
+        name,
+        colour,
+        values: table.rows().iter().map(value).collect(),
+        decimals,
+    }
+}
+
+fn names(results: &Results) -> Vec<String> {
+    let rows = results.table.rows().iter();
+    rows.filter_map(|row| Some(row.first()?.shown(0))).collect()
+}
+
+fn remarks(results: &Results) -> Vec<(usize, String)> {
+    let table = &results.table;
+    let rows = table.rows().iter().enumerate();
+    rows.filter_map(|(at, row)| Some((at, table.value(row, columns::REMARK)?.shown(0))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::results::{Row, Table};
+
+    fn picture(sizes: &[(u64, Option<f64>, f64)]) -> String {
+        let rows = sizes.iter().map(|(memory, duration, cost)| {
+            Row::default()
+                .count(columns::MEMORY_MB, *memory)
+                .number(columns::MODELLED_DURATION_MS, *duration)
+                .number(columns::MODELLED_USD_PER_MILLION_IN_MILLS, Some(*cost))
+                .text(columns::REMARK, "cheapest & best")
+        });
+        let results = Results {
+            title: "latency tune f".to_owned(),
+            measured_at: UNIX_EPOCH,
+            table: Table::new(rows.collect()),
+            deciding: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            failures: 0,
+        };
+        assert!(is_over_memory(&results));
+        let mut file = Vec::new();
+        draw(&results, &mut file).unwrap();
+        String::from_utf8(file).unwrap()
+    }
+
+    #[test]
+    fn both_curves_have_a_point_for_each_memory_size() {
+        let picture = picture(&[(128, Some(20.0), 1.4), (256, Some(10.0), 1.4)]);
+        assert_eq!(picture.matches("<circle").count(), 4);
+        assert_eq!(picture.matches("<polyline").count(), 2);
+        assert!(picture.contains(">256 MB</text>"), "{picture}");
+        assert!(picture.contains("cheapest &amp; best"), "{picture}");
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_point() {
+        let picture = picture(&[(128, None, 1.4)]);
+        assert_eq!(picture.matches("<circle").count(), 1);
+        assert!(!picture.contains("NaN"), "{picture}");
+    }
+}
