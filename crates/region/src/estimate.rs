@@ -315,3 +315,232 @@ fn percentile(sorted: &[f64], part: f64) -> f64 {
     let at = (sorted.len() as f64 * part) as usize;
     sorted[at.min(sorted.len() - 1)]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recording::{Call, ColdStart, Step, Then};
+
+    /// A Region that can be worked out by hand: 128 MB are a fourteenth of a core, and nothing varies.
+    const BY_HAND: &str = "name,unit,value,p99,low,high,source,date\n\
+        memory of one vCPU,MB,1792,,1792,1792,a test,2026\n\
+        CPU period,ms,20,,20,20,a test,2026\n\
+        CPU share of the init phase,core,1,,1,1,a test,2026\n\
+        memory below 3 vCPU,MB,3008,,3008,3008,a test,2026\n\
+        memory below 4 vCPU,MB,5307,,5307,5307,a test,2026\n\
+        memory below 5 vCPU,MB,7076,,7076,7076,a test,2026\n\
+        memory below 6 vCPU,MB,8845,,8845,8845,a test,2026\n\
+        kernel on x86_64,ms,100,,100,100,a test,2026\n\
+        kernel on arm64,ms,200,,200,200,a test,2026\n\
+        HTTP API,ms,3,,3,3,a test,2026\n\
+        invocation,ms,2,,1,4,a test,2026\n\
+        in the duration,ms,1,,1,1,a test,2026\n\
+        in the init phase,ms,15,,15,15,a test,2026\n\
+        making an environment,ms,70,,70,70,a test,2026\n\
+        opening a connection,ms,4,,4,4,a test,2026\n\
+        CPU of a TLS handshake,ms,0.5,,0.5,0.5,a test,2026\n\
+        CPU of the first TLS handshake,ms,5,,5,5,a test,2026\n\
+        dynamodb GetItem,ms,5,,2,20,a test,2026\n";
+
+    fn by_hand() -> Profile {
+        Profile::read("by hand", BY_HAND).unwrap()
+    }
+
+    fn step(cpu_ms: f64, then: Then) -> Step {
+        Step {
+            cpu_ms,
+            wall_ms: cpu_ms,
+            then,
+        }
+    }
+
+    fn get_item(new_connection: bool) -> Then {
+        Then::Call(Call {
+            service: "dynamodb".to_owned(),
+            operation: "GetItem".to_owned(),
+            new_connection,
+        })
+    }
+
+    /// A burst, a call, work until its answer comes, and another burst.
+    fn recording(before: f64, call: Then, meanwhile: f64, after: f64) -> Recording {
+        Recording {
+            steps: vec![
+                step(before, call),
+                step(meanwhile, Then::Answer(0)),
+                step(after, Then::End),
+            ],
+        }
+    }
+
+    fn burst(cpu_ms: f64) -> Recording {
+        Recording {
+            steps: vec![step(cpu_ms, Then::End)],
+        }
+    }
+
+    fn warm(recording: Recording) -> Recorded {
+        Recorded {
+            cold: Vec::new(),
+            warm: vec![recording],
+        }
+    }
+
+    fn subject(recorded: &Recorded, memory_mb: u32) -> Subject<'_> {
+        Subject {
+            recorded,
+            kernel_ms: 100.0,
+            memory_mb,
+            processor: Processor::X86_64,
+            front_door: FrontDoor::HttpApi,
+            round_trip_ms: 10.0,
+        }
+    }
+
+    fn estimated(recorded: &Recorded, memory_mb: u32) -> Estimate {
+        estimate(&by_hand(), &subject(recorded, memory_mb)).unwrap()
+    }
+
+    fn assert_ms(found: f64, expected: f64) {
+        assert!(
+            (found / expected - 1.0).abs() < 1e-6,
+            "{found}, not {expected}"
+        );
+    }
+
+    #[test]
+    fn a_function_that_waits_takes_the_sum_of_its_parts() {
+        let recorded = warm(recording(0.0, get_item(false), 0.0, 0.0));
+        let found = estimated(&recorded, 128);
+        // 5 for the call and 1 that Lambda adds; 10 for the way, 3 for the front door and 2 for the invocation.
+        assert_ms(found.duration.p99, 6.0);
+        assert_ms(found.billed_mean, 6.0);
+        assert_ms(found.latency.mean, 21.0);
+        assert_eq!((found.init, found.first), (None, None));
+    }
+
+    #[test]
+    fn what_runs_while_an_answer_is_awaited_takes_no_longer() {
+        let one_core = 1792;
+        let recorded = warm(recording(2.0, get_item(false), 4.0, 1.0));
+        assert_ms(
+            estimated(&recorded, one_core).duration.mean,
+            2.0 + 5.0 + 1.0 + 1.0,
+        );
+        let recorded = warm(recording(2.0, get_item(false), 7.0, 1.0));
+        assert_ms(
+            estimated(&recorded, one_core).duration.mean,
+            2.0 + 7.0 + 1.0 + 1.0,
+        );
+    }
+
+    #[test]
+    fn one_call_after_the_other_gets_a_fourteenth_of_a_core() {
+        let recorded = warm(burst(10.0));
+        let found = estimated(&recorded, 128);
+        // 10 ms of processor time are seven quotas of 20/14 ms: seven periods from one call to the next, all told.
+        assert!((found.latency.mean / 140.0 - 1.0).abs() < 0.01, "{found:?}");
+        // A core that is twice as slow takes twice as long.
+        let arm = Subject {
+            processor: Processor::Arm64,
+            ..subject(&recorded, 128)
+        };
+        let arm = estimate(&by_hand(), &arm).unwrap();
+        assert!((arm.latency.mean / 280.0 - 1.0).abs() < 0.01, "{arm:?}");
+    }
+
+    #[test]
+    fn the_init_phase_has_a_whole_core_and_the_first_invocation_has_not() {
+        let connects = || recording(2.0, get_item(true), 0.0, 0.0);
+        let recorded = Recorded {
+            cold: vec![ColdStart {
+                init: connects(),
+                first: burst(0.0),
+            }],
+            warm: vec![burst(0.0)],
+        };
+        let warmed = estimated(&recorded, 128);
+        // 2 of its own, 4 and 5 for the connection, 5 for the call, and 15 that Lambda adds.
+        assert_ms(warmed.init.unwrap(), 2.0 + 4.0 + 5.0 + 5.0 + 15.0);
+        // The way, the front door and the invocation; the environment; the init phase; what Lambda adds to the duration.
+        assert_ms(warmed.first.unwrap(), 15.0 + 70.0 + 31.0 + 1.0);
+
+        let recorded = Recorded {
+            cold: vec![ColdStart {
+                init: burst(0.0),
+                first: connects(),
+            }],
+            warm: vec![burst(0.0)],
+        };
+        let not_warmed = estimated(&recorded, 128);
+        assert_ms(not_warmed.init.unwrap(), 15.0);
+        // 7 ms of processor time are 4.9 quotas: one at once, the next after up to a period, three more and a bit; and 5 for
+        // the call.
+        let first = not_warmed.first.unwrap() - warmed.first.unwrap() + 16.0;
+        assert!((65.0..87.0).contains(&first), "{first}");
+        assert_ms(
+            estimated(&recorded, 1792).first.unwrap(),
+            15.0 + 70.0 + 15.0 + 16.0 + 1.0,
+        );
+    }
+
+    #[test]
+    fn the_range_and_what_moves_it_are_the_profiles() {
+        let recorded = warm(recording(0.0, get_item(false), 0.0, 0.0));
+        let found = estimated(&recorded, 128);
+        // At most 36 + 2 and at least 18 − 1; both at once are seldom.
+        let (low, high) = found.range;
+        assert!(low > 17.0 && low < 20.0, "{low}");
+        assert!(high < 38.0 && high > 30.0, "{high}");
+        let moved = found.moved_by.unwrap();
+        assert_eq!(moved.parameter, "dynamodb GetItem");
+        assert_ms(moved.between.0, 18.0);
+        assert_ms(moved.between.1, 36.0);
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error() {
+        let unknown = Then::Call(Call {
+            service: "s3".to_owned(),
+            operation: "PutObject".to_owned(),
+            new_connection: false,
+        });
+        let recorded = warm(recording(0.0, unknown, 0.0, 0.0));
+        let error = estimate(&by_hand(), &subject(&recorded, 128)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the profile of by hand has no line for 's3 PutObject'"
+        );
+        let nothing = Recorded::default();
+        let error = estimate(&by_hand(), &subject(&nothing, 128)).unwrap_err();
+        assert!(matches!(error, Error::NothingRecorded), "{error}");
+    }
+
+    #[test]
+    fn the_same_recording_gives_the_same_estimate() {
+        let recorded = warm(recording(1.0, get_item(false), 0.5, 2.0));
+        let profile = Profile::of(crate::DEFAULT_REGION).unwrap();
+        let once = || estimate(&profile, &subject(&recorded, 256)).unwrap();
+        assert_eq!(once(), once());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn more_memory_is_never_slower(
+            less in 128..1800u32,
+            more in 0..3000u32,
+            bursts in prop::array::uniform3(0.0..20.0f64),
+        ) {
+            let recorded = warm(recording(bursts[0], get_item(false), bursts[1], bursts[2]));
+            let mean = |memory_mb| {
+                let profile = by_hand();
+                Simulation::new(&profile, &subject(&recorded, memory_mb)).unwrap().mean_latency()
+            };
+            let (slow, fast) = (mean(less), mean(less + more));
+            prop_assert!(fast <= slow + 1e-6, "{fast} with more than {slow}");
+        }
+    }
+}
