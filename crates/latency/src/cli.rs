@@ -30,6 +30,8 @@ pub enum Command {
     Compare(Compare),
     /// A function at several memory sizes: duration, what is billed, cost; modelled, or measured on AWS with --stack
     Tune(Tune),
+    /// The model beside what others measured on AWS
+    Check(Check),
     /// Calculations through the queue: posted, done by calc-worker, counted
     Calc(Calc),
     /// Fill a table of a database with what the functions read
@@ -299,6 +301,20 @@ impl Tune {
             None => Ok(&self.memory),
         }
     }
+}
+
+/// What `latency check` is given.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Write what was recorded of our functions to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    pub recordings: Option<PathBuf>,
+    /// What to serve, to record the functions.
+    #[command(flatten)]
+    pub template: Template,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// What `latency calc` is given.

@@ -111,6 +111,14 @@ pub(crate) const MODEL_ERROR_PERCENT: Column =
 pub(crate) const MODELLED_MOVED_BY: Column =
     Column::new("modelled_moved_most_by", "moved most by", 0);
 
+// The model beside what others measured.
+pub(crate) const WHAT: Column = Column::new("what", "what", 0);
+pub(crate) const PUBLISHED: Column = Column::new("published", "published", 0);
+pub(crate) const MODELLED: Column = Column::new("modelled", "modelled", 0);
+pub(crate) const MODELLED_TO_PUBLISHED: Column =
+    Column::new("modelled_to_published", "modelled ÷ published", 2);
+pub(crate) const SOURCE: Column = Column::new("source", "source", 0);
+
 // What others measured.
 pub(crate) const PUBLISHED_USD_PER_MILLION: Column =
     Column::new("published_usd_per_million", "published cost ($/million)", 2);

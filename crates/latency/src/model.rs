@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use load::core::kernel_ms;
 use local_stack::Architecture;
-use region::{Estimate, FrontDoor, Processor, Profile, Recorded, Subject};
-
-/// The way of the published comparison's caller, there and back: what it waited for its plain server, which does next to
-/// nothing (teticio/latency, "FastAPI + EC2").
-pub const PUBLISHED_ROUND_TRIP: Duration = Duration::from_millis(13);
+use region::{
+    Estimate, FrontDoor, Processor, Profile, Recorded, Subject, check::PUBLISHED_ROUND_TRIP_MS,
+};
 
 /// A Region as callers from a certain distance see it.
 #[derive(Clone, Debug)]
 pub struct Model {
     profile: Profile,
     kernel_ms: f64,
-    round_trip: Duration,
+    round_trip_ms: f64,
 }
 
 impl Model {
@@ -26,7 +24,7 @@ impl Model {
         Self {
             profile,
             kernel_ms: kernel_ms(),
-            round_trip: round_trip.unwrap_or(PUBLISHED_ROUND_TRIP),
+            round_trip_ms: round_trip.map_or(PUBLISHED_ROUND_TRIP_MS, |it| it.as_secs_f64() * 1e3),
         }
     }
 
@@ -55,7 +53,7 @@ impl Model {
                 Architecture::Arm64 => Processor::Arm64,
             },
             front_door: FrontDoor::HttpApi,
-            round_trip_ms: self.round_trip.as_secs_f64() * 1e3,
+            round_trip_ms: self.round_trip_ms,
         };
         region::estimate(&self.profile, &subject)
     }
@@ -72,11 +70,11 @@ impl Model {
     pub fn note(&self) -> String {
         format!(
             "modelled: not measured. What each invocation did here (processor time and calls), replayed with what {} takes by \
-             its profile, for a caller {} away, there and back; a core here takes {:.0} ms for what one of Lambda's takes 153 ms \
+             its profile, for a caller {} ms away, there and back; a core here takes {:.0} ms for what one of Lambda's takes 153 ms \
              for (x86_64). The range is where the mean is nine times in ten; docs/region.md says how, from what sources, and how \
              that compares with what others measured.",
             self.region(),
-            humantime::format_duration(self.round_trip),
+            self.round_trip_ms,
             self.kernel_ms
         )
     }

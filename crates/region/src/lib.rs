@@ -13,6 +13,7 @@
 //! - Backends do not slow down under load, and one call's latency says nothing of the next one's.
 
 mod bandwidth;
+pub mod check;
 mod distribution;
 mod environment;
 mod estimate;

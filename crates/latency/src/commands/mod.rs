@@ -2,6 +2,7 @@
 
 mod burst;
 mod calc;
+mod check;
 mod cold;
 mod compare;
 mod deployed;
@@ -52,6 +53,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let files = arguments.files()?;
             let results = compare::run(arguments, &mut interrupts);
             measured(&arguments.common, &files, results).await
+        }
+        Command::Check(arguments) => {
+            let results = check::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Calc(arguments) => {
             let results = calc::run(arguments, &mut interrupts);

@@ -16,6 +16,7 @@ mod fake_function;
 mod fake_lambda;
 mod latency_probe;
 mod neighbours;
+mod region;
 mod seed_stack;
 mod stack;
 mod tune;

@@ -125,6 +125,38 @@ async fn compare_measures_every_function_of_the_template() {
         assert_eq!(row["failures"], 0);
         assert!(row["p50_ms"].as_f64() <= row["p99_ms"].as_f64());
     }
+    for row in [row("empty"), row("counter-dynamodb"), row("counter-s3")] {
+        let number = |key: &str| {
+            row[key]
+                .as_f64()
+                .unwrap_or_else(|| panic!("{key} of {row}"))
+        };
+        // 13 ms to the Region and back, and more for the front door and the invocation.
+        assert!(number("modelled_mean_ms") > 20.0, "{row}");
+        assert!(
+            number("modelled_p50_ms") <= number("modelled_p99_ms"),
+            "{row}"
+        );
+        // Another environment has to be made, and initialised.
+        let cold = number("modelled_first_request_ms") - number("modelled_mean_ms");
+        assert!(cold > number("modelled_init_ms"), "{row}");
+        let month = number("modelled_usd_per_month") / number("modelled_usd_per_million");
+        assert!((month - 5.0).abs() < 1e-9, "{row}");
+    }
+    // A backend's own time is in it: S3 takes longer than DynamoDB in the Region, whatever the emulator does.
+    let modelled = |name: &str| row(name)["modelled_mean_ms"].as_f64().unwrap();
+    assert!(modelled("empty") < modelled("counter-dynamodb"), "{json}");
+    assert!(
+        modelled("counter-dynamodb") < modelled("counter-s3"),
+        "{json}"
+    );
+    let headings = [
+        "Measured here",
+        "Modelled for eu-west-2: which of these for 5000000 calls a month?",
+    ];
+    for heading in headings {
+        assert!(outcome.stdout.contains(heading), "{}", outcome.stdout);
+    }
     // Front door and Lambda's requests, $1.36, and one write: $0.7423 on DynamoDB and $5.30 on S3. The rest is GB-seconds.
     let dollars = |name: &str| row(name)["usd_per_million"].as_f64().unwrap();
     assert!((1.36..1.46).contains(&dollars("empty")), "{json}");
