@@ -29,7 +29,7 @@ demo: functions latency mariadb .tools/ministack.installed ## Measure template.y
 up: functions latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(DATABASE)
 
-bench: functions latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, queue or database
+bench: functions latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, queue, region or database
 	@scripts/require 'command -v wrk' wrk
 	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
 	@cargo lambda build --release --locked --quiet -p bare-calls

@@ -19,9 +19,9 @@ pub(crate) async fn against_empty(served: &Served) -> anyhow::Result<Vec<Measure
     eprintln!("starting functions up to their first call for an event");
     let mut ratios = COUNTERS.map(|_| Ratios::default());
     for _ in 0..TURNS {
-        let empty = init(served, "empty").await?;
+        let empty = init(served, "empty", &[]).await?;
         for (function, ratios) in COUNTERS.iter().zip(&mut ratios) {
-            ratios.add(init(served, function).await? / empty);
+            ratios.add(init(served, function, &[]).await? / empty);
         }
     }
     let rows = COUNTERS.iter().zip(&ratios);
@@ -36,13 +36,19 @@ pub(crate) async fn against_empty(served: &Served) -> anyhow::Result<Vec<Measure
         .collect())
 }
 
-/// The processor time, in nanoseconds, of a process of the function up to its first call for an event.
-async fn init(served: &Served, function: &str) -> anyhow::Result<f64> {
+/// The processor time, in nanoseconds, of a process of the function up to its first call for an event. It has further
+/// variables than its own.
+pub(crate) async fn init(
+    served: &Served,
+    function: &str,
+    variables: &[(&str, &str)],
+) -> anyhow::Result<f64> {
     let runtime_api = TcpListener::bind("127.0.0.1:0").await?;
     let environment = served.stack.environment(function);
     let mut child = Command::new(Path::new("target/lambda").join(function).join("bootstrap"))
         .env_clear()
         .envs(environment.with_context(|| format!("there is no function {function}"))?)
+        .envs(variables.iter().copied())
         .env(
             "AWS_LAMBDA_RUNTIME_API",
             runtime_api.local_addr()?.to_string(),

@@ -10,9 +10,11 @@ mod host;
 mod nginx;
 mod queue;
 mod ratio;
+mod region;
 mod rows;
 mod scaling;
 mod stack;
+mod tls;
 mod wrk;
 
 use std::{path::PathBuf, process::ExitCode, time::SystemTime};
@@ -78,7 +80,7 @@ async fn run() -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-/// The rows of a part, or of all of them: `host`, `functions`, `queue` or `database`.
+/// The rows of a part, or of all of them: `host`, `functions`, `queue`, `region` or `database`.
 async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
     let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut measured = Vec::new();
@@ -99,6 +101,10 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
     if wanted("queue") {
         measured.push(queue::against_bare_loop(served).await?);
         measured.push(queue::run_until_done().await?);
+    }
+    if wanted("region") {
+        measured.extend(tls::handshakes(served).await?);
+        measured.extend(region::delays_against_model().await?);
     }
     if let Some(skipped) = served.stack.skipped().first() {
         eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);

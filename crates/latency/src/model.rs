@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use load::core::kernel_ms;
 use local_stack::Architecture;
 use region::{
     Estimate, FrontDoor, Processor, Profile, Recorded, Subject, check::PUBLISHED_ROUND_TRIP_MS,
@@ -17,13 +16,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// The Region of this profile, for callers whose way there and back takes `round_trip`. Times the kernel, which
-    /// takes some tenths of a second.
+    /// The Region of this profile, for callers whose way there and back takes `round_trip`, as long as the published caller's
+    /// unless it is said. `kernel_ms` is what the kernel took where and when functions were recorded.
     #[must_use]
-    pub fn new(profile: Profile, round_trip: Option<Duration>) -> Self {
+    pub fn new(profile: Profile, round_trip: Option<Duration>, kernel_ms: f64) -> Self {
         Self {
             profile,
-            kernel_ms: kernel_ms(),
+            kernel_ms,
             round_trip_ms: round_trip.map_or(PUBLISHED_ROUND_TRIP_MS, |it| it.as_secs_f64() * 1e3),
         }
     }

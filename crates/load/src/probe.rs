@@ -44,7 +44,7 @@ pub struct TimeKernel {
 pub enum Answer {
     /// The target was called.
     Measured(Box<Measured>),
-    /// How long the core took for the kernel: see [`crate::core::kernel_ms`].
+    /// How long the core takes for the kernel, in milliseconds: see [`crate::core::kernel_ms`].
     KernelMs(f64),
     /// The target was not called.
     Problem(ProblemDetails),

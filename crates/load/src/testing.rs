@@ -210,18 +210,7 @@ async fn misbehave(mut stream: TcpStream, behaviour: Behaviour, requests: &Atomi
 
 /// A server with a certificate of its own for `localhost`, and the file that certificate is in.
 pub async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
-    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let file = directory.join("certificate.pem");
-    std::fs::write(&file, key.cert.pem()).unwrap();
-    let private_key = PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![key.cert.der().clone()], private_key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (listener, acceptor, file) = secure_listener(directory).await;
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -241,6 +230,45 @@ pub async fn secure_server(directory: &Path) -> (SocketAddr, PathBuf) {
         }
     });
     (address, file)
+}
+
+/// The same in front of a server that speaks plain text; and how many clients have shaken hands so far.
+pub async fn secure_front(
+    directory: &Path,
+    upstream: SocketAddr,
+) -> (SocketAddr, PathBuf, Arc<AtomicU64>) {
+    let (listener, acceptor, file) = secure_listener(directory).await;
+    let address = listener.local_addr().unwrap();
+    let handshakes: Arc<AtomicU64> = Arc::default();
+    let counted = handshakes.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, counted) = (acceptor.clone(), counted.clone());
+            tokio::spawn(async move {
+                let mut client = acceptor.accept(stream).await?;
+                counted.fetch_add(1, Ordering::Relaxed);
+                let mut server = TcpStream::connect(upstream).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    (address, file, handshakes)
+}
+
+async fn secure_listener(directory: &Path) -> (TcpListener, TlsAcceptor, PathBuf) {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = directory.join("certificate.pem");
+    std::fs::write(&file, key.cert.pem()).unwrap();
+    let private_key = PrivatePkcs8KeyDer::from(key.signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private_key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    (listener, acceptor, file)
 }
 
 /// An address on which nobody listens.

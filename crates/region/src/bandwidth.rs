@@ -46,7 +46,8 @@ impl Cpu {
     /// Runs for `cpu` of processor time on so many threads at once, from the time `at` on: when that is done.
     pub fn run(&mut self, at: f64, cpu: f64, threads: f64) -> f64 {
         let threads = threads.clamp(1.0, self.limits.cores.max(1.0));
-        let (mut now, mut to_do) = (at, cpu);
+        // Also of what is no number: this ends.
+        let (mut now, mut to_do) = (at, cpu.max(0.0));
         loop {
             if now >= self.period_ends {
                 let periods = ((now - self.period_ends) / self.limits.period).floor() + 1.0;

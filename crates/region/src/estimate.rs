@@ -270,14 +270,19 @@ fn range(profile: &Profile, subject: &Subject<'_>) -> Result<(f64, f64), Error> 
     Ok((percentile(&means, 0.05), percentile(&means, 0.95)))
 }
 
-/// A value within the range: as often below the best estimate as above it, and evenly so in proportion.
+/// A value within the range: as often below the best estimate as above it, and evenly so in proportion. What is nothing
+/// stays nothing.
 fn draw(parameter: &Parameter, random: &mut Rng) -> f64 {
     let below = random.bool();
     let (from, to) = match below {
         true => (parameter.low, parameter.value),
         false => (parameter.value, parameter.high),
     };
-    from * (to / from).powf(random.f64())
+    let part = random.f64();
+    match from > 0.0 {
+        true => from * (to / from).powf(part),
+        false => 0.0,
+    }
 }
 
 /// The parameter that moves the mean latency most, when each by itself goes from one end of its range to the other.
@@ -516,6 +521,14 @@ mod tests {
         let nothing = Recorded::default();
         let error = estimate(&by_hand(), &subject(&nothing, 128)).unwrap_err();
         assert!(matches!(error, Error::NothingRecorded), "{error}");
+    }
+
+    #[test]
+    fn a_parameter_that_is_left_out_moves_nothing() {
+        let recorded = warm(recording(1.0, get_item(true), 0.0, 0.0));
+        let profile = by_hand().with("CPU of a TLS handshake", 0.0);
+        let found = estimate(&profile, &subject(&recorded, 128)).unwrap();
+        assert!(found.range.0 < found.latency.mean && found.latency.mean < found.range.1);
     }
 
     #[test]

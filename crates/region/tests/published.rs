@@ -47,7 +47,9 @@ fn what_is_far_off_is_known_and_explained() {
         far,
         [
             "Rust + DynamoDB, read and then written (ours, with a call more)",
+            "first request, TLS not warmed up",
             "first request, connection opened in the init phase",
+            "first request, two batch calls, arm64, 1024 MB",
             "first request, two batch calls, arm64, 1769 MB",
             "first request, two batch calls, x86_64, 128 MB",
             "first request, two batch calls, x86_64, 256 MB",

@@ -3,7 +3,7 @@
 use std::{fs, time::SystemTime};
 
 use anyhow::Context as _;
-use load::{Failures, core::kernel_ms};
+use load::{Failures, core::median};
 use local_lambda::HostSettings;
 use region::{
     Recorded,
@@ -50,12 +50,13 @@ pub(super) async fn run(
         .await?
         .try_into()
         .map_err(|_| anyhow::anyhow!("not every function was recorded"))?;
+    let times = metered.iter().flat_map(|it| &it.kernel_ms);
     let [empty, counter_dynamodb, counter_s3] = &metered;
     let ours = Ours {
         empty: &empty.recorded,
         counter_dynamodb: &counter_dynamodb.recorded,
         counter_s3: &counter_s3.recorded,
-        kernel_ms: kernel_ms(),
+        kernel_ms: median(times.copied().collect()),
     };
     if let Some(file) = &arguments.recordings {
         let recordings = Recordings {

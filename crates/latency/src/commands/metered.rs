@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use load::{Measurement, Sequential, Target, on_its_own_thread};
+use load::{Measurement, Sequential, Target, core::kernel_ms, on_its_own_thread};
 use local_stack::{ServedFunction, Stack};
 use region::Recorded;
+use tokio::time::sleep;
 
 use super::target;
 use crate::output::Progress;
@@ -12,6 +13,12 @@ use crate::output::Progress;
 /// Fresh environments of each function, and invocations after the first one.
 const STARTS: u64 = 5;
 const INVOCATIONS: u64 = 50;
+
+/// Between two invocations, as between those of a caller outside of the Region: what runs after a pause takes longer.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// After so many invocations the kernel is timed, which says how fast this machine was meanwhile.
+const INVOCATIONS_A_KERNEL: u64 = 5;
 
 /// What was found of one function.
 #[derive(Default)]
@@ -22,6 +29,8 @@ pub(super) struct Metered {
     pub(super) calls: BTreeMap<(String, String), f64>,
     /// What its environments did.
     pub(super) recorded: Recorded,
+    /// What the kernel took meanwhile, in milliseconds, each time.
+    pub(super) kernel_ms: Vec<f64>,
 }
 
 /// Calls each function under its path, one after the other.
@@ -41,10 +50,11 @@ pub(super) async fn metered(
         let target = target(&url, timeout).await?;
         for _ in 0..STARTS {
             metered.host().retire_idle(&function.name).await;
-            call(&target, 1, &progress).await?;
+            call(&target, 1, &progress, &mut Vec::new()).await?;
         }
         let before = metered.calls();
-        let measurement = call(&target, INVOCATIONS, &progress).await?;
+        let mut kernel_ms = Vec::new();
+        let measurement = call(&target, INVOCATIONS, &progress, &mut kernel_ms).await?;
         let mut calls = BTreeMap::new();
         for (call, count) in metered.calls() {
             let made = count - before.get(&call).copied().unwrap_or_default();
@@ -57,6 +67,7 @@ pub(super) async fn metered(
             measurement,
             calls,
             recorded: metered.take_recorded(&function.name),
+            kernel_ms,
         });
     }
     metered.stop().await?;
@@ -68,11 +79,23 @@ async fn call(
     target: &Arc<Target>,
     requests: u64,
     progress: &Progress,
+    kernel_times: &mut Vec<f64>,
 ) -> std::io::Result<Measurement> {
     let (target, progress) = (Arc::clone(target), progress.clone());
-    on_its_own_thread(move || async move {
+    let (measurement, times) = on_its_own_thread(move || async move {
         let mut sequence = Sequential::new(target);
-        sequence.run(requests, &|| progress.advance(1)).await
+        let mut measurement = Measurement::default();
+        let mut times = Vec::new();
+        for at in 1..=requests {
+            measurement.merge(&sequence.run(1, &|| progress.advance(1)).await);
+            sleep(PAUSE).await;
+            if at % INVOCATIONS_A_KERNEL == 0 {
+                times.push(kernel_ms());
+            }
+        }
+        (measurement, times)
     })
-    .await
+    .await?;
+    kernel_times.extend(times);
+    Ok(measurement)
 }

@@ -146,7 +146,20 @@ async fn a_function_is_measured_with_each_memory_size_and_is_then_as_it_was() {
         let dollars = 1.16 + 0.20 + gb_seconds * 0.000_016_666_7;
         let cost = row["usd_per_million_without_api_calls"].as_f64().unwrap();
         assert!((cost - dollars).abs() < 1e-9, "{cost} is not {dollars}");
+        // The model of the template's own function stands beside it.
+        let modelled = row["modelled_duration_ms"].as_f64().unwrap();
+        let error = row["model_error_percent"].as_f64().unwrap();
+        assert!(
+            (error - (modelled / ms - 1.0) * 100.0).abs() < 1e-9,
+            "{row}"
+        );
     }
+    // Half the time for twice the memory: the same GB-seconds, but that they are billed in whole milliseconds.
+    let remarks: Vec<_> = rows
+        .iter()
+        .map(|row| row["remark"].as_str().unwrap())
+        .collect();
+    assert_eq!(remarks, ["", "cheapest, fastest, best balance"]);
     assert_eq!(rows.len(), 2);
     assert_eq!(memory_size_and_versions(&ministack).await, (128, vec![]));
 }

@@ -19,6 +19,8 @@ pub(crate) enum Delays {
         profile: Profile,
         unknown: Mutex<BTreeSet<ApiCall>>,
     },
+    /// A call takes at least so long, whichever it is.
+    Pause(Duration),
     /// A caller is so far away, there and back.
     Caller(Duration),
 }
@@ -48,6 +50,7 @@ impl Delays {
     /// Fails where the profile does not say it; that is remembered.
     pub(crate) fn due(&self, call: &ApiCall, new_connection: bool) -> io::Result<Due> {
         match self {
+            Self::Pause(pause) => Ok(Due::At(Instant::now() + *pause)),
             Self::Caller(round_trip) => Ok(Due::After(match new_connection {
                 true => *round_trip * (1 + ROUND_TRIPS_TO_CONNECT),
                 false => *round_trip,
@@ -65,7 +68,7 @@ impl Delays {
     /// The calls whose latency is not known. They were not passed on.
     pub(crate) fn unknown(&self) -> Vec<ApiCall> {
         match self {
-            Self::Caller(_) => Vec::new(),
+            Self::Pause(_) | Self::Caller(_) => Vec::new(),
             Self::Backend { unknown, .. } => {
                 let unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 unknown.iter().cloned().collect()
@@ -119,7 +122,7 @@ mod tests {
         let delays = Delays::Caller(round_trip);
         let due = |new| match delays.due(&call("any"), new).unwrap() {
             Due::After(time) => time,
-            Due::At(_) => panic!("it is after the answer"),
+            other => panic!("{other:?} is not after the answer"),
         };
         assert_eq!((due(false), due(true)), (round_trip, round_trip * 3));
     }

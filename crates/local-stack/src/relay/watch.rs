@@ -4,10 +4,14 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{ApiCall, Delays, Recorder, delay::Due, recorder::Handle};
+
+/// While a function waits for its backend in a Region, the core that it ran on does something else or nothing. What it does
+/// then takes longer than after an answer that comes at once: so no answer does.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What is done about calls.
 #[derive(Debug, Default)]
@@ -48,6 +52,7 @@ impl Watch {
     pub(crate) fn recording(recorder: Arc<Recorder>) -> Self {
         Self {
             recorder: Some(recorder),
+            delays: Some(Delays::Pause(PAUSE)),
             ..Self::default()
         }
     }

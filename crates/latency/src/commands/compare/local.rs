@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration, time::SystemTime};
 
-use load::{Failures, Measurement, Target};
+use load::{Failures, Measurement, Target, core::median};
 use local_lambda::Report;
 use local_stack::{ServedFunction, SkippedFunction, Stack};
 use region::Estimate;
@@ -49,7 +49,9 @@ pub(super) async fn run(
         let measured_at = SystemTime::now();
         let subjects = measure(arguments, stack, reports).await?;
         let distances = &arguments.template.distances;
-        let model = Model::new(profile(&distances.region)?, distances.client_rtt);
+        let times = subjects.iter().flat_map(|it| &it.metered.kernel_ms);
+        let kernel_ms = median(times.copied().collect());
+        let model = Model::new(profile(&distances.region)?, distances.client_rtt, kernel_ms);
         results(arguments, measured_at, &subjects, &model, stack.skipped())
     })
     .await

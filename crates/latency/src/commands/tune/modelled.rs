@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use load::core::median;
 use local_lambda::HostSettings;
 use local_stack::Architecture;
 use region::Estimate;
@@ -51,7 +52,8 @@ pub(super) async fn modelled(
         let (function, path) = called(stack, &arguments.template, name)?;
         let found = metered(stack, &[(function, path)], arguments.common.timeout).await?;
         let found = found.into_iter().next().unwrap_or_default();
-        let model = Model::new(profile.clone(), distances.client_rtt);
+        let kernel_ms = median(found.kernel_ms);
+        let model = Model::new(profile.clone(), distances.client_rtt, kernel_ms);
         let sizes = memory_sizes.iter().map(|&memory_mb| {
             let estimate = model.estimate(&found.recorded, memory_mb, function.architecture)?;
             anyhow::Ok(AtMemorySize {
