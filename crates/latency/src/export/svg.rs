@@ -1,4 +1,4 @@
-//! SVG: one line a row, from the median to p99.9.
+//! SVG: one line a row, from the median on: what was modelled for a Region, or else what was measured. Never both in one picture.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use quick_xml::escape::escape;
 
 use super::{Exporter, svg_memory};
 use crate::columns;
-use crate::results::{Results, Value};
+use crate::results::{Column, Results, Value};
 
 pub(super) struct Svg;
 
@@ -24,16 +24,43 @@ struct Line {
     name: String,
     p50: f64,
     p99: f64,
-    p999: f64,
+    /// Up to where its thin line goes.
+    most: f64,
 }
+
+/// What is drawn, and what to say of it.
+struct Latencies {
+    p50: Column,
+    p99: Column,
+    most: Column,
+    decimals: usize,
+    legend: &'static str,
+}
+
+const MEASURED: Latencies = Latencies {
+    p50: columns::P50_MS,
+    p99: columns::P99_MS,
+    most: columns::P99_9_MS,
+    decimals: 2,
+    legend: "Milliseconds. Dot: p50. Bar: to p99. Thin line: to p99.9.",
+};
+const MODELLED: Latencies = Latencies {
+    p50: columns::MODELLED_P50_MS,
+    p99: columns::MODELLED_P99_MS,
+    most: columns::MODELLED_P99_MS,
+    decimals: 0,
+    legend: "Milliseconds, modelled for the Region, way there and back included. Dot: p50. Bar: to p99.",
+};
 
 impl Exporter for Svg {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
         if svg_memory::is_over_memory(results) {
             return svg_memory::draw(results, file);
         }
-        let lines = lines(results);
-        let longest = lines.iter().map(|line| line.p999).fold(0.0, f64::max);
+        let is_modelled = results.table.columns().contains(&columns::MODELLED_P50_MS);
+        let drawn = if is_modelled { MODELLED } else { MEASURED };
+        let lines = lines(results, &drawn);
+        let longest = lines.iter().map(|line| line.most).fold(0.0, f64::max);
         let step = step(longest);
         let ticks = (longest / step).ceil().max(1.0);
         let x = |ms: f64| LEFT + ms / (ticks * step) * (WIDTH - LEFT - RIGHT);
@@ -45,8 +72,9 @@ impl Exporter for Svg {
             r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" font-size="13" fill="#24292f">
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="16" y="28" font-size="16" font-weight="600">{title}</text>
-<text x="16" y="48" fill="#57606a">Milliseconds. Dot: p50. Bar: to p99. Thin line: to p99.9.</text>"##,
+<text x="16" y="48" fill="#57606a">{legend}</text>"##,
             title = escape(&results.title),
+            legend = drawn.legend,
         )?;
         for tick in 0..=ticks as u32 {
             let ms = f64::from(tick) * step;
@@ -65,18 +93,19 @@ impl Exporter for Svg {
             writeln!(
                 file,
                 r##"<text x="{names}" y="{text_y:.1}" text-anchor="end">{name}</text>
-<line x1="{p50:.1}" y1="{y:.1}" x2="{p999:.1}" y2="{y:.1}" stroke="#0969da" stroke-width="2"/>
+<line x1="{p50:.1}" y1="{y:.1}" x2="{most:.1}" y2="{y:.1}" stroke="#0969da" stroke-width="2"/>
 <line x1="{p50:.1}" y1="{y:.1}" x2="{p99:.1}" y2="{y:.1}" stroke="#54aeff" stroke-width="10"/>
 <circle cx="{p50:.1}" cy="{y:.1}" r="7" fill="#0969da"/>
-<text x="{label:.1}" y="{text_y:.1}">p50 {shown:.2} ms</text>"##,
+<text x="{label:.1}" y="{text_y:.1}">p50 {shown:.decimals$} ms</text>"##,
                 names = LEFT - 16.0,
                 name = escape(&line.name),
                 text_y = y + 4.5,
                 p50 = x(line.p50),
                 p99 = x(line.p99),
-                p999 = x(line.p999),
-                label = x(line.p999) + 12.0,
+                most = x(line.most),
+                label = x(line.most) + 12.0,
                 shown = line.p50,
+                decimals = drawn.decimals,
             )?;
         }
         let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
@@ -90,7 +119,7 @@ impl Exporter for Svg {
     }
 }
 
-fn lines(results: &Results) -> Vec<Line> {
+fn lines(results: &Results, drawn: &Latencies) -> Vec<Line> {
     let milliseconds = |row: &[Value], column| match results.table.value(row, column)? {
         Value::Number(ms) => Some(*ms),
         _ => None,
@@ -98,9 +127,9 @@ fn lines(results: &Results) -> Vec<Line> {
     let line = |row: &Vec<Value>| {
         Some(Line {
             name: row.first()?.shown(0),
-            p50: milliseconds(row, columns::P50_MS)?,
-            p99: milliseconds(row, columns::P99_MS)?,
-            p999: milliseconds(row, columns::P99_9_MS)?,
+            p50: milliseconds(row, drawn.p50)?,
+            p99: milliseconds(row, drawn.p99)?,
+            most: milliseconds(row, drawn.most)?,
         })
     };
     results.table.rows().iter().filter_map(line).collect()

@@ -152,7 +152,7 @@ async fn compare_measures_every_function_of_the_template() {
     );
     let headings = [
         "Measured here",
-        "Modelled for eu-west-2: which of these for 5000000 calls a month?",
+        "Modelled for eu-west-2: which of these for 5 million calls a month?",
     ];
     for heading in headings {
         assert!(outcome.stdout.contains(heading), "{}", outcome.stdout);

@@ -77,23 +77,33 @@ def handler(event, context):
     cold = ""
     return {"statusCode": 200 if event["rawPath"] == "/dynamodb/hits" else 404}
 "#;
+    const PROBE: &str =
+        "def handler(event, context):\n    return {'kernel_ms': 306.4 if event['kernel'] else 0}\n";
     let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
-    let template = json!({
-        "Resources": { "CounterDynamodb": {
+    let function = |name: &str, code: &str| {
+        json!({
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "FunctionName": "tuned-counter",
+                "FunctionName": name,
                 "Runtime": "python3.11",
                 "Handler": "index.handler",
                 "MemorySize": 128,
                 "Role": "arn:aws:iam::123456789012:role/any",
-                "Code": { "ZipFile": CODE },
+                "Code": { "ZipFile": code },
             },
-        } },
-        "Outputs": { "CounterDynamodbUrl": {
-            "Value": "https://a1b2c3d4e5.execute-api.eu-west-2.amazonaws.com/dynamodb/hits",
-        } },
+        })
+    };
+    let url = "https://a1b2c3d4e5.execute-api.eu-west-2.amazonaws.com/dynamodb/hits";
+    let template = json!({
+        "Resources": {
+            "CounterDynamodb": function("tuned-counter", CODE),
+            "LatencyProbe": function("tuned-probe", PROBE),
+        },
+        "Outputs": {
+            "CounterDynamodbUrl": { "Value": url },
+            "LatencyProbeFunction": { "Value": "tuned-probe" },
+        },
     });
     ministack.deploy("tuned", &template).await.unwrap();
     ministack
@@ -120,18 +130,28 @@ async fn memory_size_and_versions(ministack: &Ministack) -> (u64, Vec<String>) {
 
 /// The rows of `tune` in the emulator.
 async fn rows(ministack: &Ministack, arguments: &[&str]) -> Vec<Value> {
+    let results = results(ministack, arguments).await;
+    results["rows"].as_array().unwrap().clone()
+}
+
+/// All that `tune` found in the emulator.
+async fn results(ministack: &Ministack, arguments: &[&str]) -> Value {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("tune.json");
     let mut command = tune(ministack.endpoint(), arguments);
     let outcome = outcome(command.arg("--export-json").arg(&file)).await;
     outcome.assert_code(0);
-    json(&file)["rows"].as_array().unwrap().clone()
+    json(&file)
 }
 
 #[tokio::test]
 async fn a_function_is_measured_with_each_memory_size_and_is_then_as_it_was() {
     let ministack = deployed().await;
-    let rows = rows(&ministack, &["--memory", "256,512", "-n", "5"]).await;
+    let results = results(&ministack, &["--memory", "256,512", "-n", "5"]).await;
+    let notes = results["notes"].to_string();
+    let kernel = "A core of the Region took 306 ms for the kernel";
+    assert!(notes.contains(kernel), "{notes}");
+    let rows = results["rows"].as_array().unwrap();
     for (row, (memory_mb, ms)) in rows.iter().zip([(256, 5.0), (512, 2.5)]) {
         assert_eq!(row["memory_mb"], memory_mb);
         for key in ["mean_ms", "p50_ms", "p99_ms", "first_ms"] {

@@ -229,11 +229,18 @@ fn groups(arguments: &Compare, model: &Model) -> Vec<Group> {
         heading: format!(
             "Modelled for {}: which of these for {} calls a month?",
             model.region(),
-            arguments.calls_a_month
+            in_millions(arguments.calls_a_month.get())
         ),
         columns: MODELLED,
     };
     vec![measured, modelled]
+}
+
+fn in_millions(calls: u64) -> String {
+    match calls % 1_000_000 {
+        0 => format!("{} million", calls / 1_000_000),
+        _ => calls.to_string(),
+    }
 }
 
 fn remark(row: Row, remark: &str) -> Row {
@@ -377,8 +384,8 @@ fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<Str
         model.note(),
         format!(
             "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
-             calls it makes. $/month: {} calls, and what the template's database and its proxy cost by the hour at least.",
-            arguments.calls_a_month
+             calls it makes. $/month: for {} calls, with what the template's database and its proxy cost by the hour at least.",
+            in_millions(arguments.calls_a_month.get())
         ),
     ];
     notes.extend(published_notes(published));
