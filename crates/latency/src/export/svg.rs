@@ -111,7 +111,7 @@ impl Exporter for Svg {
         let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
         writeln!(
             file,
-            r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Measured at {measured_at}.</text>
+            r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Made at {measured_at}.</text>
 </svg>"##,
             y = height - 14.0,
         )?;

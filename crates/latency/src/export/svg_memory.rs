@@ -72,24 +72,52 @@ pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()
             remark = escape(&remark),
         )?;
     }
-    axis_and_line(file, &duration, x, (LEFT - 8.0, "end"))?;
-    axis_and_line(file, &cost, x, (WIDTH - RIGHT + 8.0, "start"))?;
+    axis_and_line(file, &duration, x, &Axis::LEFT)?;
+    axis_and_line(file, &cost, x, &Axis::RIGHT)?;
     let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
     writeln!(
         file,
-        r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Measured at {measured_at}.</text>
+        r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Made at {measured_at}.</text>
 </svg>"##,
         y = HEIGHT - 14.0,
     )?;
     Ok(())
 }
 
-/// A curve with its axis, whose marks stand at this place. Both axes begin at 0.
+/// Where an axis has its marks and its name, and to which side of that place they reach.
+struct Axis {
+    marks: f64,
+    marks_anchor: &'static str,
+    name: f64,
+    name_anchor: &'static str,
+}
+
+impl Axis {
+    const LEFT: Self = Self {
+        marks: LEFT - 8.0,
+        marks_anchor: "end",
+        name: 16.0,
+        name_anchor: "start",
+    };
+    const RIGHT: Self = Self {
+        marks: WIDTH - RIGHT + 8.0,
+        marks_anchor: "start",
+        name: WIDTH - 16.0,
+        name_anchor: "end",
+    };
+}
+
+/// A curve with its axis, which begins at 0.
 fn axis_and_line(
     file: &mut dyn Write,
     curve: &Curve,
     x: impl Fn(usize) -> f64,
-    (marks, anchor): (f64, &str),
+    Axis {
+        marks,
+        marks_anchor,
+        name: name_x,
+        name_anchor,
+    }: &Axis,
 ) -> anyhow::Result<()> {
     let Curve {
         name,
@@ -102,13 +130,13 @@ fn axis_and_line(
     let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
     writeln!(
         file,
-        r##"<text x="{marks}" y="{TOP_OF_NAME}" text-anchor="{anchor}" fill="{colour}">{name}</text>"##,
+        r##"<text x="{name_x}" y="{TOP_OF_NAME}" text-anchor="{name_anchor}" fill="{colour}">{name}</text>"##,
     )?;
     for mark in 0..=MARKS {
         let value = most * f64::from(mark) / f64::from(MARKS);
         writeln!(
             file,
-            r##"<text x="{marks}" y="{y:.1}" text-anchor="{anchor}" fill="{colour}" font-size="11">{value:.decimals$}</text>"##,
+            r##"<text x="{marks}" y="{y:.1}" text-anchor="{marks_anchor}" fill="{colour}" font-size="11">{value:.decimals$}</text>"##,
             y = y(value) + 4.0,
         )?;
     }
