@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ::region::{
-    DEFAULT_REGION, Estimate, FrontDoor, Processor, Profile, Recorded, Subject, Then, estimate,
+    Architecture, DEFAULT_REGION, Estimate, Profile, Recorded, Subject, Then, estimate,
 };
 use load::{Connection, Latencies, Target, on_its_own_thread};
 use local_stack::Distances;
@@ -141,10 +141,10 @@ fn here(profile: &Profile, recorded: &Recorded) -> Result<Estimate, ::region::Er
     let subject = Subject {
         recorded: &recorded,
         // Its cores take as long as they take.
-        kernel_ms: profile.value(Processor::X86_64.kernel())?,
+        kernel_ms: profile.value(Architecture::X86_64.kernel())?,
         memory_mb: MEMORY_MB,
-        processor: Processor::X86_64,
-        front_door: FrontDoor::None,
+        architecture: Architecture::X86_64,
+        front_door: None,
         round_trip_ms: 0.0,
     };
     estimate(&without_tls, &subject)

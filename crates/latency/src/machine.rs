@@ -11,7 +11,7 @@ const MUCH: f64 = 0.1;
 /// Shorter than this, in ticks of a hundredth of a second, one tick more or less decides.
 const SHORTEST: u64 = 50;
 
-/// Processor time, in ticks, up to a moment.
+/// Architecture time, in ticks, up to a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Machine {
     /// Of all processors, idle or not.

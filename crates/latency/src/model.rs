@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use local_stack::Architecture;
 use region::{
-    Estimate, FrontDoor, Processor, Profile, Recorded, Subject, check::PUBLISHED_ROUND_TRIP_MS,
+    Architecture, Estimate, FrontDoor, Profile, Recorded, Subject, check::PUBLISHED_ROUND_TRIP_MS,
 };
 
 /// A Region as callers from a certain distance see it.
@@ -47,11 +46,8 @@ impl Model {
             recorded,
             kernel_ms: self.kernel_ms,
             memory_mb,
-            processor: match architecture {
-                Architecture::X86_64 => Processor::X86_64,
-                Architecture::Arm64 => Processor::Arm64,
-            },
-            front_door: FrontDoor::HttpApi,
+            architecture,
+            front_door: Some(FrontDoor::HttpApi),
             round_trip_ms: self.round_trip_ms,
         };
         region::estimate(&self.profile, &subject)

@@ -11,11 +11,11 @@ mod runtime;
 mod service;
 mod stack;
 mod template;
+mod way_in;
 
 pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
+pub use region::Architecture;
 pub use relay::ApiCall;
 pub use stack::{Distances, Metered, Settings, SkippedFunction, Stack};
-pub use template::{
-    Architecture, ServedFunction, conditions, has_database, parameters_that_bring, to_json,
-};
+pub use template::{ServedFunction, conditions, has_database, parameters_that_bring, to_json};

@@ -11,9 +11,10 @@ use region::{Profile, Recorded};
 
 use crate::{
     ApiCall, Database, DatabaseSettings, Error, ServedFunction,
-    relay::{Delays, Protocol, Recorder, Relay, Relays, Watch},
+    relay::{Delays, Recorder, Relays, Watch},
     service::{Listeners, Service},
     template::{Databases, Endpoints, QueueRoute, Resolved, STACK_NAME, Sketch},
+    way_in::WayIn,
 };
 
 /// What to run, and how.
@@ -79,7 +80,7 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until requests are answered. If it fails, nothing is left running.
     pub async fn start(settings: Settings) -> Result<Self, Error> {
-        let mut listeners = Listeners::bind(settings.port).await?;
+        let listeners = Listeners::bind(settings.port).await?;
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
         let database = database(&sketch.databases()?, settings.database).await?;
         let template = sketch.evaluate(Endpoints {
@@ -127,15 +128,7 @@ impl Stack {
         }
         let host = Host::new(hosted, settings.host.clone())?;
         let doors = doors(&served, &queue_routes, &endpoint);
-        let mut way_in = WayIn {
-            url: listeners.url(),
-            relays: Vec::new(),
-        };
-        if let Some(round_trip) = settings.distances.caller {
-            let inner = Listeners::bind(0).await?;
-            let outer = std::mem::replace(&mut listeners, inner);
-            way_in.relays = relayed(outer, &listeners, round_trip)?;
-        }
+        let (way_in, listeners) = WayIn::open(listeners, settings.distances.caller).await?;
         let service = Service::open(listeners, host.clone(), doors).await?;
         let sqs = sqs_client(ministack.endpoint(), REGION);
         let mut mappings = Vec::new();
@@ -161,7 +154,7 @@ impl Stack {
 
     /// Where everything is served: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        self.way_in.url.clone()
+        self.way_in.url()
     }
 
     /// The calls to backends that were not passed on, since nobody knows how long they take in the Region.
@@ -310,25 +303,6 @@ impl Metered {
         drop(self.redirections);
         self.service.close().await
     }
-}
-
-/// Where callers come in.
-#[derive(Debug)]
-struct WayIn {
-    url: String,
-    /// What makes their way longer. They end with this.
-    relays: Vec<Relay>,
-}
-
-/// Passes on what comes in at `outer` to `inner`, so late as from callers that far away.
-fn relayed(outer: Listeners, inner: &Listeners, round_trip: Duration) -> Result<Vec<Relay>, Error> {
-    let watch = Arc::new(Watch::delaying(Delays::Caller(round_trip)));
-    let upstream = inner.address().to_string();
-    let relays = outer
-        .into_sockets()
-        .into_iter()
-        .map(|socket| Relay::on(socket, &upstream, Protocol::Http, watch.clone()));
-    relays.collect::<Result<_, _>>().map_err(no_relay)
 }
 
 async fn relays(

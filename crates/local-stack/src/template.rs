@@ -26,7 +26,7 @@ use local_lambda::{Function, SqsEventSource};
 
 use serde_json::json;
 
-pub use self::function::{Architecture, ServedFunction};
+pub use self::function::ServedFunction;
 pub(crate) use self::{
     api::QueueRoute,
     databases::{ConnectionPool, Databases},
@@ -491,7 +491,7 @@ Resources:
         };
         let counter = &definition("counter-dynamodb").unwrap().served;
         assert_eq!(counter.logical_id, "CounterDynamodb");
-        assert_eq!(counter.architecture, Architecture::Arm64);
+        assert_eq!(counter.architecture, region::Architecture::Arm64);
         assert_eq!(counter.memory_mb, 256);
         assert_eq!(counter.timeout.as_secs(), 5);
         assert_eq!(counter.routes[0].key(), "ANY /dynamodb/hits");

@@ -1,4 +1,4 @@
-//! Processor time under bandwidth control.
+//! Architecture time under bandwidth control.
 //!
 //! A function may use `quota` of processor time, all its threads together, in each `period`; once that is used up it waits
 //! for the next one (Linux kernel documentation, "CFS Bandwidth Control"). Lambda's period is 20 ms and its quota the
@@ -12,7 +12,7 @@
 pub struct Limits {
     /// How long a period is.
     pub period: f64,
-    /// Processor time in each period.
+    /// Architecture time in each period.
     pub quota: f64,
     /// How many threads run at the same time.
     pub cores: f64,

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use crate::{
     bandwidth::Cpu,
     environment::{Environment, Replay},
-    estimate::{FrontDoor, Processor, Subject, estimate},
+    estimate::{Architecture, FrontDoor, Subject, estimate},
     profile::{Error, Profile},
     recording::{Call, Recorded, Recording, Step, Then},
 };
@@ -102,7 +102,7 @@ fn counters(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
     let mean = |recorded: &Recorded| {
         let subject = Subject {
             round_trip_ms: PUBLISHED_ROUND_TRIP_MS,
-            ..subject(ours, recorded, Processor::X86_64)
+            ..subject(ours, recorded, Architecture::X86_64)
         };
         Ok::<_, Error>(estimate(profile, &subject)?.latency.mean)
     };
@@ -172,10 +172,10 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
     let with_entropy = profile
         .clone()
         .with("CPU of the first TLS handshake", handshake + ENTROPY_MS);
-    let first = |processor, memory_mb, calls: &[&str], connects| {
+    let first = |architecture, memory_mb, calls: &[&str], connects| {
         let subject = Subject {
             memory_mb,
-            ..subject(ours, ours.counter_dynamodb, processor)
+            ..subject(ours, ours.counter_dynamodb, architecture)
         };
         first_duration(&with_entropy, &subject, calls, connects)
     };
@@ -184,7 +184,7 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
             what: "first request, TLS not warmed up".to_owned(),
             source: SHINYAZ,
             published: 912.0,
-            modelled: first(Processor::Arm64, 128, &["GetItem"], true)?,
+            modelled: first(Architecture::Arm64, 128, &["GetItem"], true)?,
             unit: "ms",
             remark: "an SDK takes more processor time for its first steps with its default configuration than ours with a lean one",
         },
@@ -192,19 +192,19 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
             what: "first request, connection opened in the init phase".to_owned(),
             source: SHINYAZ,
             published: 21.0,
-            modelled: first(Processor::Arm64, 128, &["GetItem"], false)?,
+            modelled: first(Architecture::Arm64, 128, &["GetItem"], false)?,
             unit: "ms",
             remark: "our lean client's first call fits a quota of 1.4 ms; what needs more waits for the next period, up to 20 ms",
         },
     ];
-    for (processor, name, published) in [
+    for (architecture, name, published) in [
         (
-            Processor::Arm64,
+            Architecture::Arm64,
             "arm64",
             [826.0, 418.0, 222.0, 124.0, 98.0],
         ),
         (
-            Processor::X86_64,
+            Architecture::X86_64,
             "x86_64",
             [1317.0, 661.0, 342.0, 188.0, 132.0],
         ),
@@ -214,14 +214,14 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
                 what: format!("first request, two batch calls, {name}, {memory_mb} MB"),
                 source: CEBERT,
                 published,
-                modelled: first(processor, memory_mb, &["PutItem", "GetItem"], true)?,
+                modelled: first(architecture, memory_mb, &["PutItem", "GetItem"], true)?,
                 unit: "ms",
-                remark: match (processor, memory_mb) {
-                    (Processor::Arm64, 1024 | 1769) => {
+                remark: match (architecture, memory_mb) {
+                    (Architecture::Arm64, 1024 | 1769) => {
                         "some 36 ms of it are no processor time: more than a connection and two calls take by the profile"
                     }
-                    (Processor::Arm64, _) => "",
-                    (Processor::X86_64, _) => {
+                    (Architecture::Arm64, _) => "",
+                    (Architecture::X86_64, _) => {
                         "published are 93 ms of processor time on x86_64 where arm64 has 57: no source says why"
                     }
                 },
@@ -232,11 +232,11 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
 }
 
 fn made_of(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
-    let of = |recorded, processor, memory_mb, front_door| {
+    let of = |recorded, architecture, memory_mb, front_door| {
         let subject = Subject {
             memory_mb,
             front_door,
-            ..subject(ours, recorded, processor)
+            ..subject(ours, recorded, architecture)
         };
         estimate(profile, &subject)
     };
@@ -248,17 +248,17 @@ fn made_of(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
         unit: "ms",
         remark: USED,
     };
-    let through_api = of(ours.empty, Processor::X86_64, 1024, FrontDoor::HttpApi)?;
-    let x86_64 = of(ours.empty, Processor::X86_64, 128, FrontDoor::None)?;
-    let arm64 = of(ours.empty, Processor::Arm64, 128, FrontDoor::None)?;
-    let counter = of(
-        ours.counter_dynamodb,
-        Processor::Arm64,
-        128,
-        FrontDoor::None,
+    let through_api = of(
+        ours.empty,
+        Architecture::X86_64,
+        1024,
+        Some(FrontDoor::HttpApi),
     )?;
+    let x86_64 = of(ours.empty, Architecture::X86_64, 128, None)?;
+    let arm64 = of(ours.empty, Architecture::Arm64, 128, None)?;
+    let counter = of(ours.counter_dynamodb, Architecture::Arm64, 128, None)?;
     let two_calls = in_two_calls(ours.counter_dynamodb, "dynamodb", ["PutItem", "GetItem"]);
-    let two_calls = of(&two_calls, Processor::Arm64, 1769, FrontDoor::None)?;
+    let two_calls = of(&two_calls, Architecture::Arm64, 1769, None)?;
     Ok(vec![
         used(
             "empty function through an HTTP API, p50",
@@ -293,13 +293,13 @@ fn made_of(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
     ])
 }
 
-fn subject<'a>(ours: &Ours<'_>, recorded: &'a Recorded, processor: Processor) -> Subject<'a> {
+fn subject<'a>(ours: &Ours<'_>, recorded: &'a Recorded, architecture: Architecture) -> Subject<'a> {
     Subject {
         recorded,
         kernel_ms: ours.kernel_ms,
         memory_mb: 128,
-        processor,
-        front_door: FrontDoor::HttpApi,
+        architecture,
+        front_door: Some(FrontDoor::HttpApi),
         round_trip_ms: 0.0,
     }
 }
@@ -345,7 +345,7 @@ fn first_duration(
     connects: bool,
 ) -> Result<f64, Error> {
     const TIMES: usize = 400;
-    let speed = profile.value(subject.processor.kernel())? / subject.kernel_ms;
+    let speed = profile.value(subject.architecture.kernel())? / subject.kernel_ms;
     let limits = profile.limits(subject.memory_mb)?;
     let more = profile.value("in the duration")?;
     let mut replays = Vec::new();

@@ -35,30 +35,27 @@ pub enum FrontDoor {
     HttpApi,
     /// A Lambda function URL.
     FunctionUrl,
-    /// Nothing: an invocation by itself.
-    None,
 }
 
 impl FrontDoor {
-    fn parameter(self) -> Option<&'static str> {
+    fn parameter(self) -> &'static str {
         match self {
-            Self::HttpApi => Some("HTTP API"),
-            Self::FunctionUrl => Some("function URL"),
-            Self::None => None,
+            Self::HttpApi => "HTTP API",
+            Self::FunctionUrl => "function URL",
         }
     }
 }
 
 /// What a function runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
+pub enum Architecture {
     /// Intel and AMD.
     X86_64,
     /// Graviton.
     Arm64,
 }
 
-impl Processor {
+impl Architecture {
     /// The parameter that says how long one core takes for [`crate::kernel`].
     #[must_use]
     pub fn kernel(self) -> &'static str {
@@ -79,9 +76,9 @@ pub struct Subject<'a> {
     /// The function's memory size in MB.
     pub memory_mb: u32,
     /// What it is to run on.
-    pub processor: Processor,
-    /// What callers call.
-    pub front_door: FrontDoor,
+    pub architecture: Architecture,
+    /// What callers call; none for invocations by themselves.
+    pub front_door: Option<FrontDoor>,
     /// The way from the caller to the Region and back, in milliseconds.
     pub round_trip_ms: f64,
 }
@@ -167,7 +164,7 @@ struct Waited {
 
 impl Simulation {
     fn new(profile: &Profile, subject: &Subject<'_>) -> Result<Self, Error> {
-        let kernel = profile.value(subject.processor.kernel())?;
+        let kernel = profile.value(subject.architecture.kernel())?;
         let speed = kernel / subject.kernel_ms;
         let replay = |recording: &Recording| Replay::new(recording, profile, speed);
         let warm: Vec<_> = subject
@@ -188,8 +185,8 @@ impl Simulation {
                 .map(|start| Ok((replay(&start.init)?, replay(&start.first)?)))
                 .collect::<Result<_, Error>>()?,
             round_trip: subject.round_trip_ms,
-            front_door: match subject.front_door.parameter() {
-                Some(name) => profile.latency(name)?,
+            front_door: match subject.front_door {
+                Some(door) => profile.latency(door.parameter())?,
                 None => Distribution::constant(0.0),
             },
             invocation: profile.latency("invocation")?,
@@ -398,8 +395,8 @@ mod tests {
             recorded,
             kernel_ms: 100.0,
             memory_mb,
-            processor: Processor::X86_64,
-            front_door: FrontDoor::HttpApi,
+            architecture: Architecture::X86_64,
+            front_door: Some(FrontDoor::HttpApi),
             round_trip_ms: 10.0,
         }
     }
@@ -449,7 +446,7 @@ mod tests {
         assert!((found.latency.mean / 140.0 - 1.0).abs() < 0.01, "{found:?}");
         // A core that is twice as slow takes twice as long.
         let arm = Subject {
-            processor: Processor::Arm64,
+            architecture: Architecture::Arm64,
             ..subject(&recorded, 128)
         };
         let arm = estimate(&by_hand(), &arm).unwrap();

@@ -23,6 +23,6 @@ mod recording;
 
 pub use bandwidth::{Cpu, Limits};
 pub use distribution::Distribution;
-pub use estimate::{Estimate, FrontDoor, Moved, Processor, Subject, Summary, estimate};
+pub use estimate::{Architecture, Estimate, FrontDoor, Moved, Subject, Summary, estimate};
 pub use profile::{DEFAULT_REGION, Error, Parameter, Profile};
 pub use recording::{Call, ColdStart, Recorded, Recording, Step, Then};

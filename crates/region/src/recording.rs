@@ -27,10 +27,10 @@ pub struct Recording {
     pub steps: Vec<Step>,
 }
 
-/// Processor time, and what came then.
+/// Architecture time, and what came then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Processor time since the step before, user and system, of all threads, in milliseconds.
+    /// Architecture time since the step before, user and system, of all threads, in milliseconds.
     pub cpu_ms: f64,
     /// How long that took by the clock, in milliseconds.
     pub wall_ms: f64,
@@ -63,7 +63,7 @@ pub struct Call {
 impl Step {
     /// How many threads were at work on average, at least one.
     ///
-    /// Processor time that is longer than the clock's can't be one thread's.
+    /// Architecture time that is longer than the clock's can't be one thread's.
     pub(crate) fn threads(&self) -> f64 {
         match self.wall_ms > 0.0 {
             true => (self.cpu_ms / self.wall_ms).max(1.0),

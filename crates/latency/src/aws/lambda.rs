@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{Aws, Error, ReportLine, Service, one_line};
-use crate::cost::Processor;
+use crate::cost::Architecture;
 
 pub use configuration::{Configuration, Phase};
 
@@ -90,13 +90,13 @@ impl Aws {
     ///
     /// # Errors
     /// Lambda does not say it.
-    pub async fn processor(&self, function: &str) -> Result<Processor, Error> {
+    pub async fn architecture(&self, function: &str) -> Result<Architecture, Error> {
         let path = format!("{}/configuration", path(function));
         let answer = self.send(&LAMBDA, &path, Request::builder(), Vec::new());
         let configuration = LAMBDA.json(answer.await?)?;
         match configuration["Architectures"][0].as_str() {
-            Some("arm64") => Ok(Processor::Arm64),
-            Some("x86_64") => Ok(Processor::X86_64),
+            Some("arm64") => Ok(Architecture::Arm64),
+            Some("x86_64") => Ok(Architecture::X86_64),
             other => Err(LAMBDA.not_understood(format!("architecture {other:?}"))),
         }
     }

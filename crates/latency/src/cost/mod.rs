@@ -9,7 +9,7 @@ mod queue;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use local_stack::Architecture;
+pub use region::{Architecture, FrontDoor};
 
 pub use hourly::per_month;
 pub use prices::{Error as PriceError, Price, Prices};
@@ -18,49 +18,11 @@ pub use queue::{QueueUsage, per_million_messages};
 /// Prices are for one unit, costs for so many calls.
 const CALLS: f64 = 1e6;
 
-/// What callers call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrontDoor {
-    /// An HTTP API of Amazon API Gateway.
-    HttpApi,
-    /// A Lambda function URL.
-    FunctionUrl,
-}
-
-/// What a function runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Processor {
-    /// Intel and AMD.
-    X86_64,
-    /// Graviton.
-    Arm64,
-}
-
-impl From<Architecture> for Processor {
-    fn from(architecture: Architecture) -> Self {
-        match architecture {
-            Architecture::X86_64 => Self::X86_64,
-            Architecture::Arm64 => Self::Arm64,
-        }
-    }
-}
-
-impl Processor {
-    /// The profile's name for what one core takes for the kernel.
-    pub(crate) fn kernel(self) -> &'static str {
-        match self {
-            Self::X86_64 => region::Processor::X86_64,
-            Self::Arm64 => region::Processor::Arm64,
-        }
-        .kernel()
-    }
-
-    /// The item of the price list for its GB-seconds.
-    fn price(self) -> &'static str {
-        match self {
-            Self::X86_64 => "lambda-x86_64",
-            Self::Arm64 => "lambda-arm64",
-        }
+/// The item of the price list for the GB-seconds of an architecture.
+fn gigabyte_seconds_of(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "lambda-x86_64",
+        Architecture::Arm64 => "lambda-arm64",
     }
 }
 
@@ -70,7 +32,7 @@ pub struct Usage {
     /// What it comes in through.
     pub front_door: FrontDoor,
     /// What the function runs on.
-    pub processor: Processor,
+    pub architecture: Architecture,
     /// The function's memory size in MB.
     pub memory_mb: u32,
     /// The mean billed duration.
@@ -146,7 +108,9 @@ pub fn per_million(usage: &Usage, prices: &Prices) -> Result<Cost, Error> {
     Ok(Cost {
         front_door: prices.of(front_door)?.usd * CALLS,
         requests: prices.of("lambda")?.usd * CALLS,
-        duration: gigabyte_seconds * prices.of(usage.processor.price())?.usd * CALLS,
+        duration: gigabyte_seconds
+            * prices.of(gigabyte_seconds_of(usage.architecture))?.usd
+            * CALLS,
         api_calls,
     })
 }
@@ -187,7 +151,7 @@ mod tests {
     fn counter_on_dynamodb() -> Usage {
         Usage {
             front_door: FrontDoor::HttpApi,
-            processor: Processor::X86_64,
+            architecture: Architecture::X86_64,
             memory_mb: 128,
             billed_duration: Duration::from_millis(2),
             api_calls: BTreeMap::from([(("dynamodb".into(), "UpdateItem".into()), 1.0)]),
@@ -218,7 +182,7 @@ mod tests {
     #[test]
     fn a_million_hits_on_s3_cost_what_they_cost_by_hand() {
         let usage = Usage {
-            processor: Processor::Arm64,
+            architecture: Architecture::Arm64,
             front_door: FrontDoor::FunctionUrl,
             memory_mb: 256,
             billed_duration: Duration::from_micros(3_500),

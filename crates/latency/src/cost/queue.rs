@@ -3,7 +3,7 @@
 //!
 //! Not in it: reads, data transfer, logs, storage and the free tier.
 
-use super::{CALLS, PriceError, Prices, Processor};
+use super::{Architecture, CALLS, PriceError, Prices, gigabyte_seconds_of};
 
 /// What some messages used, all together.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct QueueUsage {
     /// Invocations of the function.
     pub invocations: u64,
     /// What the function runs on.
-    pub processor: Processor,
+    pub architecture: Architecture,
     /// The function's billed durations times its memory size.
     pub gigabyte_seconds: f64,
     /// Items of up to 1 KB that were written in DynamoDB transactions.
@@ -43,7 +43,10 @@ pub fn per_million_messages(
         ("http-api", messages),
         ("sqs", messages + usage.polling_calls as f64),
         ("lambda", usage.invocations as f64),
-        (usage.processor.price(), usage.gigabyte_seconds),
+        (
+            gigabyte_seconds_of(usage.architecture),
+            usage.gigabyte_seconds,
+        ),
         (
             "dynamodb-write",
             usage.transaction_items as f64 * UNITS_PER_TRANSACTION_ITEM,
@@ -65,7 +68,7 @@ mod tests {
             messages: 1000,
             polling_calls: 200,
             invocations: 100,
-            processor: Processor::X86_64,
+            architecture: Architecture::X86_64,
             gigabyte_seconds: 100.0 * 0.2 * 0.125,
             transaction_items: 1100,
         };
@@ -86,7 +89,7 @@ mod tests {
             messages: 0,
             polling_calls: 1,
             invocations: 0,
-            processor: Processor::Arm64,
+            architecture: Architecture::Arm64,
             gigabyte_seconds: 0.0,
             transaction_items: 0,
         };

@@ -7,6 +7,7 @@ use std::{
 };
 
 use local_lambda::{Function, Route};
+use region::Architecture;
 
 use super::{
     deferred::Deferred,
@@ -39,15 +40,6 @@ pub struct ServedFunction {
     pub routes: Vec<Route>,
     /// Whether it has a function URL.
     pub function_url: bool,
-}
-
-/// An instruction set of Lambda.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Architecture {
-    /// `x86_64`
-    X86_64,
-    /// `arm64`
-    Arm64,
 }
 
 /// A function with what it takes to run it.

@@ -107,7 +107,7 @@ impl Run {
             messages: self.count.done,
             polling_calls: self.mapping.receive_calls + self.mapping.delete_calls,
             invocations: self.mapping.invocations,
-            processor: worker.architecture.into(),
+            architecture: worker.architecture,
             gigabyte_seconds: self.gigabyte_seconds(worker),
             transaction_items: self.count.done + self.count.transactions,
         };

@@ -328,7 +328,7 @@ impl Measured<'_> {
     fn usage(&self, billed_duration: Duration) -> Usage {
         Usage {
             front_door: FrontDoor::HttpApi,
-            processor: self.function.architecture.into(),
+            architecture: self.function.architecture,
             memory_mb: self.function.memory_mb,
             billed_duration,
             api_calls: self.metered.calls.clone(),

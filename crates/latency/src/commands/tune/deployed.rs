@@ -13,7 +13,7 @@ use super::{
     },
     best::{Size, named},
     memory_sizes::with_versions,
-    modelled::{Modelled, modelled},
+    modelled::{Deployed, Modelled, modelled},
     subject::Subject,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     aws::Aws,
     cli::Tune,
     columns,
-    cost::{self, Cost, FrontDoor, Prices, Processor, Usage},
+    cost::{self, Architecture, Cost, FrontDoor, Prices, Usage},
     interrupt::{Interrupts, Signal},
     results::{Column, Group, Results, Row, Table},
     warnings::{Warning, samples_needed},
@@ -49,7 +49,7 @@ pub(crate) struct Measured {
     /// What it is called through, as far as there is a price for it.
     pub(crate) front_door: Option<FrontDoor>,
     /// What it runs on.
-    pub(crate) processor: Processor,
+    pub(crate) architecture: Architecture,
     /// What it does with each memory size, smallest first.
     pub(crate) sizes: Vec<AtMemorySize>,
     /// What may be wrong with that.
@@ -66,17 +66,15 @@ pub(super) async fn run(
 ) -> anyhow::Result<Results> {
     let measured_at = SystemTime::now();
     let mut measured = measure(arguments, stack, memory_sizes, interrupts).await?;
-    let kernel = measured.processor.kernel();
-    let kernels: Vec<_> = measured
-        .kernel_ms
-        .map(|ms| (kernel, ms))
-        .into_iter()
-        .collect();
+    let deployed = Deployed {
+        architecture: Some(measured.architecture),
+        kernel_ms: measured.kernel_ms,
+    };
     let modelled = modelled(
         arguments,
         &measured.name,
         memory_sizes,
-        &kernels,
+        deployed,
         interrupts,
     )
     .await;
@@ -100,7 +98,7 @@ async fn measure(
     memory_sizes: &[u32],
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Measured> {
-    let (aws, function, processor) = interrupts.during(found(arguments, stack)).await?;
+    let (aws, function, architecture) = interrupts.during(found(arguments, stack)).await?;
     let subject = Subject {
         aws: &aws,
         name: &function.name,
@@ -123,7 +121,7 @@ async fn measure(
         front_door: front_door(&function.url),
         warnings: warnings.chain(few).collect(),
         name: function.name,
-        processor,
+        architecture,
         sizes,
         kernel_ms,
     })
@@ -135,12 +133,15 @@ async fn kernel_ms(aws: &Aws, stack: &str, timeout: Duration) -> Option<f64> {
     prober.kernel_ms().await.ok()
 }
 
-async fn found(arguments: &Tune, stack: &str) -> anyhow::Result<(Aws, StackFunction, Processor)> {
+async fn found(
+    arguments: &Tune,
+    stack: &str,
+) -> anyhow::Result<(Aws, StackFunction, Architecture)> {
     let aws = Aws::load().await?;
     let functions = functions(&aws, stack).await?;
     let function = find(functions, &arguments.function, stack)?;
-    let processor = aws.processor(&function.function).await?;
-    Ok((aws, function, processor))
+    let architecture = aws.architecture(&function.function).await?;
+    Ok((aws, function, architecture))
 }
 
 fn find(
@@ -177,7 +178,7 @@ impl Measured {
         let usage = || {
             Some(Usage {
                 front_door: self.front_door?,
-                processor: self.processor,
+                architecture: self.architecture,
                 memory_mb: size.memory_mb,
                 billed_duration: size.billed?,
                 api_calls: Default::default(),

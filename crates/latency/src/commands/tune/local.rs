@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{
     best::{Size, named},
-    modelled::{AtMemorySize, modelled},
+    modelled::{AtMemorySize, Deployed, modelled},
 };
 use crate::{
     cli::Tune,
@@ -34,7 +34,14 @@ pub(super) async fn run(
 ) -> anyhow::Result<Results> {
     let measured_at = SystemTime::now();
     let name = &arguments.function;
-    let modelled = modelled(arguments, name, memory_sizes, &[], interrupts).await?;
+    let modelled = modelled(
+        arguments,
+        name,
+        memory_sizes,
+        Deployed::default(),
+        interrupts,
+    )
+    .await?;
     let prices = Prices::eu_west_2()?;
     let mut rows = Vec::new();
     let mut sizes = Vec::new();

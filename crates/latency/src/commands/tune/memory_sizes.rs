@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, ensure};
 
 use super::{
-    patience::{Patience, asked, has_refused, is_busy},
-    put_back::GONE,
+    patience::{GONE, Patience, asked, has_refused, is_busy},
     subject::{Subject, WITHIN},
 };
 use crate::{

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use load::core::median;
 use local_lambda::HostSettings;
-use local_stack::Architecture;
-use region::Estimate;
+use region::{Architecture, Estimate};
 
 use super::super::{
     metered::metered,
@@ -33,29 +32,39 @@ pub(super) struct AtMemorySize {
     pub(super) estimate: Estimate,
 }
 
-/// Serves the template for as long as it takes to record the function. `kernels` are the times that cores of the Region took
-/// for the kernel, by the profile's names for them.
+/// What is known of the Region besides its profile.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Deployed {
+    /// What the function runs on there; none for what the template says.
+    pub(super) architecture: Option<Architecture>,
+    /// What one of its cores took for the kernel, in milliseconds.
+    pub(super) kernel_ms: Option<f64>,
+}
+
+/// Serves the template for as long as it takes to record the function.
 pub(super) async fn modelled(
     arguments: &Tune,
     name: &str,
     memory_sizes: &[u32],
-    kernels: &[(&str, f64)],
+    deployed: Deployed,
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Modelled> {
     let distances = &arguments.template.distances;
-    let mut profile = profile(&distances.region)?;
-    for (kernel, ms) in kernels {
-        profile = profile.with(kernel, *ms);
-    }
+    let profile = profile(&distances.region)?;
     let host = HostSettings::default();
     with_stack(&arguments.template, 0, host, interrupts, async |stack| {
         let (function, path) = called(stack, &arguments.template, name)?;
         let found = metered(stack, &[(function, path)], arguments.common.timeout).await?;
         let found = found.into_iter().next().unwrap_or_default();
         let kernel_ms = median(found.kernel_ms);
-        let model = Model::new(profile.clone(), distances.client_rtt, kernel_ms);
+        let architecture = deployed.architecture.unwrap_or(function.architecture);
+        let profile = match deployed.kernel_ms {
+            Some(ms) => profile.clone().with(architecture.kernel(), ms),
+            None => profile.clone(),
+        };
+        let model = Model::new(profile, distances.client_rtt, kernel_ms);
         let sizes = memory_sizes.iter().map(|&memory_mb| {
-            let estimate = model.estimate(&found.recorded, memory_mb, function.architecture)?;
+            let estimate = model.estimate(&found.recorded, memory_mb, architecture)?;
             anyhow::Ok(AtMemorySize {
                 memory_mb,
                 estimate,
@@ -64,7 +73,7 @@ pub(super) async fn modelled(
         Ok(Modelled {
             sizes: sizes.collect::<Result<_, _>>()?,
             failures: found.measurement.failures.count(),
-            architecture: function.architecture,
+            architecture,
             calls: found.calls,
             model,
         })
@@ -77,7 +86,7 @@ impl Modelled {
     pub(super) fn cost(&self, size: &AtMemorySize, prices: &Prices) -> Result<Cost, cost::Error> {
         let usage = Usage {
             front_door: FrontDoor::HttpApi,
-            processor: self.architecture.into(),
+            architecture: self.architecture,
             memory_mb: size.memory_mb,
             billed_duration: Duration::from_secs_f64(size.estimate.billed_mean / 1e3),
             api_calls: self.calls.clone(),

@@ -10,6 +10,9 @@ use crate::aws::Error;
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(3);
 
+/// What Lambda says of a function or a version that is not there.
+pub(super) const GONE: &str = "ResourceNotFoundException";
+
 /// How long somebody still waits.
 pub(super) struct Patience {
     next: Duration,

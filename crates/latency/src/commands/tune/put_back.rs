@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     left::{Left, Told},
     memory_sizes::Changes,
-    patience::{Patience, asked, may_pass},
+    patience::{GONE, Patience, asked, may_pass},
     subject::Subject,
 };
 use crate::{
@@ -16,9 +16,6 @@ use crate::{
 
 /// How long to try: for the memory size, and again for the versions.
 const WITHIN: Duration = Duration::from_secs(120);
-
-/// What Lambda says of a function or a version that is not there.
-pub(super) const GONE: &str = "ResourceNotFoundException";
 
 /// How it went.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::super::super::deployed::{StackFunction, front_door, http_api_event, i
 use crate::{
     aws::{self, Aws, ReportLine},
     columns,
-    cost::{self, Cost, Prices, Processor, Usage},
+    cost::{self, Architecture, Cost, Prices, Usage},
     results::Row,
     warnings::{self, Warning},
 };
@@ -22,7 +22,7 @@ pub(super) struct DeployedFunction {
     /// Its name in Lambda.
     function: String,
     pub(super) url: Url,
-    processor: Option<Processor>,
+    architecture: Option<Architecture>,
     reports: Vec<ReportLine>,
     pub(super) sequential: Measurement,
     /// Only this machine calls on several connections.
@@ -36,7 +36,7 @@ impl DeployedFunction {
             name: function.name,
             function: function.function,
             url: function.url,
-            processor: None,
+            architecture: None,
             reports: Vec::new(),
             sequential: Measurement::default(),
             closed_loop: None,
@@ -54,7 +54,7 @@ impl DeployedFunction {
                 self.reports.extend(invocation.report);
             }
         }
-        self.processor = Some(aws.processor(&self.function).await?);
+        self.architecture = Some(aws.architecture(&self.function).await?);
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl DeployedFunction {
         let known = || {
             Some(Usage {
                 front_door: front_door(&self.url)?,
-                processor: self.processor?,
+                architecture: self.architecture?,
                 memory_mb: self.reports.first()?.memory_mb,
                 billed_duration: self.billed_duration()?,
                 api_calls: BTreeMap::new(),
