@@ -3,7 +3,6 @@
 
 use std::{fs::File, os::unix::fs::FileExt, time::Duration};
 
-use nix::time::{clock_getcpuclockid, clock_gettime};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Large enough for a whole proc_pid_status(5).
@@ -31,11 +30,20 @@ impl PeakMemory {
     }
 }
 
-/// The processor time that a process has used so far, user and system, all its threads; `None` once it has ended.
+/// The processor time that a process has used so far, user and system, all its threads; `None` once it has ended, and where the
+/// system has no such clock.
+#[cfg(target_os = "linux")]
 pub fn cpu_time(process_id: u32) -> Option<Duration> {
+    use nix::time::{clock_getcpuclockid, clock_gettime};
     let process = nix::unistd::Pid::from_raw(process_id.cast_signed());
     let clock = clock_getcpuclockid(process).ok()?;
     Some(clock_gettime(clock).ok()?.into())
+}
+
+/// See above.
+#[cfg(not(target_os = "linux"))]
+pub fn cpu_time(_process_id: u32) -> Option<Duration> {
+    None
 }
 
 fn high_water_mark_kib(status: &str) -> Option<u64> {

@@ -222,7 +222,7 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
                     }
                     (Architecture::Arm64, _) => "",
                     (Architecture::X86_64, _) => {
-                        "published are 93 ms of processor time on x86_64 where arm64 has 57: no source says why"
+                        "the init phase too takes half as long again on x86_64 there, but the kernel as long: it does not speak for all code"
                     }
                 },
             });

@@ -63,10 +63,15 @@ pub(super) async fn metered(
                 calls.insert((call.service, call.operation), each);
             }
         }
+        let recorded = metered.take_recorded(&function.name);
         found.push(Metered {
+            // What fails does something else than what works.
+            recorded: match measurement.latencies.count() {
+                0 => Recorded::default(),
+                _ => recorded,
+            },
             measurement,
             calls,
-            recorded: metered.take_recorded(&function.name),
             kernel_ms,
         });
     }

@@ -1,16 +1,17 @@
 //! Every function of the template that an HTTP API leads to, run on this machine, and what it would be in a Region.
 
-use std::{sync::Arc, time::Duration, time::SystemTime};
+mod function;
 
-use load::{Failures, Measurement, Target, core::median};
-use local_lambda::Report;
-use local_stack::{ServedFunction, SkippedFunction, Stack};
-use region::Estimate;
+use std::{sync::Arc, time::SystemTime};
 
+use load::{Target, core::median};
+use local_stack::{SkippedFunction, Stack};
+
+use self::function::Measured;
 use super::{
     super::{
-        metered::{Metered, metered},
-        stack::{ColdStarts, path, profile, with_reports},
+        metered::metered,
+        stack::{path, profile, with_reports},
         target,
     },
     MEASURED, MODELLED, beside, published_notes,
@@ -19,27 +20,14 @@ use super::{
 use crate::{
     cli::Compare,
     columns,
-    cost::{self, Cost, FrontDoor, Prices, Usage},
+    cost::Prices,
     interrupt::Interrupts,
     model::Model,
     output::Progress,
     published::{self, Published},
     reports::Reports,
-    results::{Group, Results, Row, Table, megabytes},
-    warnings::{self, Warning},
+    results::{Group, Results, Row, Table},
 };
-
-/// A function, and what was measured of it.
-struct Measured<'a> {
-    function: &'a ServedFunction,
-    path: &'a str,
-    target: Arc<Target>,
-    cold: ColdStarts,
-    sequential: Measurement,
-    closed_loop: Measurement,
-    reports: Vec<Report>,
-    metered: Metered,
-}
 
 pub(super) async fn run(
     arguments: &Compare,
@@ -66,16 +54,8 @@ async fn measure<'a>(
     for function in stack.functions() {
         if let Some(path) = path(function) {
             let url = format!("{}{path}", stack.url());
-            subjects.push(Measured {
-                function,
-                path,
-                target: target(&url, arguments.common.timeout).await?,
-                cold: ColdStarts::default(),
-                sequential: Measurement::default(),
-                closed_loop: Measurement::default(),
-                reports: Vec::new(),
-                metered: Metered::default(),
-            });
+            let target = target(&url, arguments.common.timeout).await?;
+            subjects.push(Measured::nothing(function, path, target));
         }
     }
     anyhow::ensure!(
@@ -173,6 +153,7 @@ fn results(
     let mut rows = Vec::new();
     let mut warnings = Vec::new();
     let mut failed = 0;
+    let calls_a_month = arguments.calls_a_month.get();
     for subject in subjects {
         let name = &subject.function.name;
         let cost = match subject.cost(&prices) {
@@ -190,7 +171,7 @@ fn results(
             }
         };
         let row = subject.row(cost);
-        let row = subject.modelled(row, estimate.as_ref(), &prices, arguments)?;
+        let row = subject.modelled(row, estimate.as_ref(), &prices, calls_a_month)?;
         let row = beside(row, published::beside(name, &published));
         rows.push(remark(row, subject.remark()));
         failed += subject.failures().count();
@@ -245,134 +226,6 @@ fn in_millions(calls: u64) -> String {
 
 fn remark(row: Row, remark: &str) -> Row {
     row.text(columns::REMARK, remark)
-}
-
-impl Measured<'_> {
-    /// What the numbers of its row can't say.
-    fn remark(&self) -> &'static str {
-        match self.sequential.latencies.count() {
-            0 => "no request succeeded: nothing to compare",
-            _ => "",
-        }
-    }
-
-    fn failures(&self) -> Failures {
-        let mut all = Failures::default();
-        for measurement in [
-            &self.cold.first,
-            &self.cold.warm,
-            &self.sequential,
-            &self.closed_loop,
-            &self.metered.measurement,
-        ] {
-            all.merge(&measurement.failures, 0);
-        }
-        all
-    }
-
-    fn warnings(&self) -> Vec<Warning> {
-        let mut all = warnings::of(&self.sequential);
-        all.extend(warnings::of_closed_loop(&self.closed_loop));
-        let cold = self.reports.len() - self.warm_reports().count();
-        if cold > 0 {
-            all.push(Warning::ColdStarts {
-                cold,
-                invocations: self.reports.len(),
-            });
-        }
-        all
-    }
-
-    fn warm_reports(&self) -> impl Iterator<Item = &Report> {
-        self.reports
-            .iter()
-            .filter(|report| report.init_duration.is_none())
-    }
-
-    /// The mean of what was billed, without the cold starts.
-    fn billed_duration(&self) -> Option<Duration> {
-        let invocations = self.warm_reports().count();
-        let billed: Duration = self
-            .warm_reports()
-            .map(|report| report.billed_duration)
-            .sum();
-        (invocations > 0).then(|| billed.div_f64(invocations as f64))
-    }
-
-    fn peak_memory_bytes(&self) -> u64 {
-        let warm = self
-            .reports
-            .iter()
-            .map(|report| report.max_memory_used_bytes);
-        warm.max()
-            .unwrap_or_default()
-            .max(self.cold.peak_memory_bytes)
-    }
-
-    fn estimate(&self, model: &Model) -> Result<Estimate, region::Error> {
-        let ServedFunction {
-            memory_mb,
-            architecture,
-            ..
-        } = *self.function;
-        model.estimate(&self.metered.recorded, memory_mb, architecture)
-    }
-
-    fn cost(&self, prices: &Prices) -> anyhow::Result<Cost> {
-        let billed_duration = self
-            .billed_duration()
-            .ok_or_else(|| anyhow::anyhow!("no warm invocation was reported: no cost"))?;
-        Ok(cost::per_million(&self.usage(billed_duration), prices)?)
-    }
-
-    fn usage(&self, billed_duration: Duration) -> Usage {
-        Usage {
-            front_door: FrontDoor::HttpApi,
-            architecture: self.function.architecture,
-            memory_mb: self.function.memory_mb,
-            billed_duration,
-            api_calls: self.metered.calls.clone(),
-        }
-    }
-
-    fn row(&self, cost: Option<Cost>) -> Row {
-        Row::default()
-            .text(columns::ARCHITECTURE, &self.function.name)
-            .latencies(&self.sequential)
-            .number(
-                columns::REQUESTS_PER_SECOND,
-                Some(self.closed_loop.requests_per_second()),
-            )
-            .failures(&self.failures())
-            .milliseconds(columns::INIT_MS, self.cold.init.percentile(50.0))
-            .milliseconds(columns::BILLED_MS, self.billed_duration())
-            .number(
-                columns::PEAK_MEMORY_MB,
-                Some(megabytes(self.peak_memory_bytes())),
-            )
-            .number(columns::USD_PER_MILLION, cost.map(|cost| cost.total()))
-    }
-
-    /// Adds what it would be in the Region. What the calls cost is known only if every call has a price.
-    fn modelled(
-        &self,
-        row: Row,
-        estimate: Option<&Estimate>,
-        prices: &Prices,
-        arguments: &Compare,
-    ) -> anyhow::Result<Row> {
-        let row = row.estimate(estimate);
-        let billed = estimate.map(|it| Duration::from_secs_f64(it.billed_mean / 1e3));
-        let cost = billed.and_then(|billed| cost::per_million(&self.usage(billed), prices).ok());
-        let cost = cost.map(|cost| cost.total());
-        let services = self.metered.calls.keys().map(|(service, _)| &**service);
-        let by_the_hour = cost::per_month(services, prices)?;
-        let millions = arguments.calls_a_month.get() as f64 / 1e6;
-        let month = cost.map(|cost| cost * millions + by_the_hour);
-        Ok(row
-            .number(columns::MODELLED_USD_PER_MILLION, cost)
-            .number(columns::MODELLED_USD_PER_MONTH, month))
-    }
 }
 
 fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<String> {

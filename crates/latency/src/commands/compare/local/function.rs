@@ -1,0 +1,178 @@
+//! One function of the template, and what was found.
+
+use std::{sync::Arc, time::Duration};
+
+use load::{Failures, Measurement, Target};
+use local_lambda::Report;
+use local_stack::ServedFunction;
+use region::Estimate;
+
+use super::super::super::{metered::Metered, stack::ColdStarts};
+use crate::{
+    columns,
+    cost::{self, Cost, FrontDoor, Prices, Usage},
+    model::Model,
+    results::{Row, megabytes},
+    warnings::{self, Warning},
+};
+
+/// A function, and what was measured of it.
+pub(super) struct Measured<'a> {
+    pub(super) function: &'a ServedFunction,
+    pub(super) path: &'a str,
+    pub(super) target: Arc<Target>,
+    pub(super) cold: ColdStarts,
+    pub(super) sequential: Measurement,
+    pub(super) closed_loop: Measurement,
+    pub(super) reports: Vec<Report>,
+    pub(super) metered: Metered,
+}
+
+impl<'a> Measured<'a> {
+    /// Nothing is measured yet.
+    pub(super) fn nothing(
+        function: &'a ServedFunction,
+        path: &'a str,
+        target: Arc<Target>,
+    ) -> Self {
+        Self {
+            function,
+            path,
+            target,
+            cold: ColdStarts::default(),
+            sequential: Measurement::default(),
+            closed_loop: Measurement::default(),
+            reports: Vec::new(),
+            metered: Metered::default(),
+        }
+    }
+
+    /// What the numbers of its row can't say.
+    pub(super) fn remark(&self) -> &'static str {
+        match self.sequential.latencies.count() {
+            0 => "no request succeeded: nothing to compare",
+            _ => "",
+        }
+    }
+
+    pub(super) fn failures(&self) -> Failures {
+        let mut all = Failures::default();
+        for measurement in [
+            &self.cold.first,
+            &self.cold.warm,
+            &self.sequential,
+            &self.closed_loop,
+            &self.metered.measurement,
+        ] {
+            all.merge(&measurement.failures, 0);
+        }
+        all
+    }
+
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let mut all = warnings::of(&self.sequential);
+        all.extend(warnings::of_closed_loop(&self.closed_loop));
+        let cold = self.reports.len() - self.warm_reports().count();
+        if cold > 0 {
+            all.push(Warning::ColdStarts {
+                cold,
+                invocations: self.reports.len(),
+            });
+        }
+        all
+    }
+
+    fn warm_reports(&self) -> impl Iterator<Item = &Report> {
+        self.reports
+            .iter()
+            .filter(|report| report.init_duration.is_none())
+    }
+
+    /// The mean of what was billed, without the cold starts.
+    fn billed_duration(&self) -> Option<Duration> {
+        let invocations = self.warm_reports().count();
+        let billed: Duration = self
+            .warm_reports()
+            .map(|report| report.billed_duration)
+            .sum();
+        (invocations > 0).then(|| billed.div_f64(invocations as f64))
+    }
+
+    fn peak_memory_bytes(&self) -> u64 {
+        let warm = self
+            .reports
+            .iter()
+            .map(|report| report.max_memory_used_bytes);
+        warm.max()
+            .unwrap_or_default()
+            .max(self.cold.peak_memory_bytes)
+    }
+
+    /// What callers would see in the model's Region.
+    pub(super) fn estimate(&self, model: &Model) -> Result<Estimate, region::Error> {
+        let ServedFunction {
+            memory_mb,
+            architecture,
+            ..
+        } = *self.function;
+        model.estimate(&self.metered.recorded, memory_mb, architecture)
+    }
+
+    /// What a million calls would cost if they took as long as here.
+    pub(super) fn cost(&self, prices: &Prices) -> anyhow::Result<Cost> {
+        let billed_duration = self
+            .billed_duration()
+            .ok_or_else(|| anyhow::anyhow!("no warm invocation was reported: no cost"))?;
+        Ok(cost::per_million(&self.usage(billed_duration), prices)?)
+    }
+
+    fn usage(&self, billed_duration: Duration) -> Usage {
+        Usage {
+            front_door: FrontDoor::HttpApi,
+            architecture: self.function.architecture,
+            memory_mb: self.function.memory_mb,
+            billed_duration,
+            api_calls: self.metered.calls.clone(),
+        }
+    }
+
+    /// What was measured here.
+    pub(super) fn row(&self, cost: Option<Cost>) -> Row {
+        Row::default()
+            .text(columns::ARCHITECTURE, &self.function.name)
+            .latencies(&self.sequential)
+            .number(
+                columns::REQUESTS_PER_SECOND,
+                Some(self.closed_loop.requests_per_second()),
+            )
+            .failures(&self.failures())
+            .milliseconds(columns::INIT_MS, self.cold.init.percentile(50.0))
+            .milliseconds(columns::BILLED_MS, self.billed_duration())
+            .number(
+                columns::PEAK_MEMORY_MB,
+                Some(megabytes(self.peak_memory_bytes())),
+            )
+            .number(columns::USD_PER_MILLION, cost.map(|cost| cost.total()))
+    }
+
+    /// Adds what it would be in the Region. What the calls cost is known only if every call has a price.
+    pub(super) fn modelled(
+        &self,
+        row: Row,
+        estimate: Option<&Estimate>,
+        prices: &Prices,
+        calls_a_month: u64,
+    ) -> anyhow::Result<Row> {
+        let row = row.estimate(estimate);
+        let billed = estimate.map(|it| Duration::from_secs_f64(it.billed_mean / 1e3));
+        let cost = billed.and_then(|billed| cost::per_million(&self.usage(billed), prices).ok());
+        let cost = cost.map(|cost| cost.total());
+        let services = self.metered.calls.keys().map(|(service, _)| &**service);
+        let by_the_hour = cost::per_month(services, prices)?;
+        let millions = calls_a_month as f64 / 1e6;
+        let month = cost.map(|cost| cost * millions + by_the_hour);
+        Ok(row
+            .number(columns::MODELLED_USD_PER_MILLION, cost)
+            .number(columns::MODELLED_USD_PER_MONTH, month))
+    }
+}
