@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, LineStyle, Table as Grid, TableStyle};
 use crate::results::{Group, Results, Table};
 
 /// The width where there is no terminal to ask, such as in the log of a build.
-const DEFAULT_WIDTH: usize = 120;
+const DEFAULT_WIDTH: usize = 132;
 
 /// The longest cell: what is longer is told in files.
 const LONGEST_CELL: usize = 60;

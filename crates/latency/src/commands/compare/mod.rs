@@ -43,6 +43,7 @@ const MODELLED: &[Column] = &[
     columns::ARCHITECTURE,
     columns::MODELLED_MEAN_MS,
     columns::MODELLED_RANGE_MS,
+    columns::MODELLED_P50_MS,
     columns::MODELLED_P99_MS,
     columns::MODELLED_FIRST_MS,
     columns::MODELLED_BILLED_MS,
