@@ -1,10 +1,10 @@
 //! Processes that a function has started.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use crate::{
     neighbours::install,
-    stack::{assert_nothing_runs_in, finished, in_its_session, line_with, processes_of},
+    stack::{LONG, assert_nothing_runs_in, finished, in_its_session, line_with, processes_of},
 };
 
 const TEMPLATE: &str = "
@@ -48,7 +48,15 @@ async fn a_killed_host_leaves_no_process_of_a_function_behind() {
     let url = line.split_whitespace().nth(1).unwrap();
     let probe = in_its_session(&["probe", url, "-n", "2"]).spawn().unwrap();
     finished(probe).await.assert_code(0);
-    assert!(processes_of(session).contains(&"sleep".to_owned()));
+    // Until the shell's child has become the program, it is called as the shell is.
+    let started = async {
+        while !processes_of(session).contains(&"sleep".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, started)
+        .await
+        .expect("it starts");
     child.kill().await.unwrap();
     assert_nothing_runs_in(session).await;
 }
