@@ -189,6 +189,15 @@ impl Table {
         row.get(at)
     }
 
+    /// The number that stands in this row and column, if one does.
+    #[must_use]
+    pub fn number(&self, row: &[Value], column: Column) -> Option<f64> {
+        match self.value(row, column)? {
+            Value::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// Its rows, each as long as the columns.
     #[must_use]
     pub fn rows(&self) -> &[Vec<Value>] {

@@ -4,7 +4,6 @@ mod csv;
 mod json;
 mod markdown;
 mod svg;
-mod svg_memory;
 
 use std::{
     fs::File,

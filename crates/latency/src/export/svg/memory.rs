@@ -1,16 +1,16 @@
-//! SVG over memory sizes: what an invocation takes and what it costs, two curves with an axis each, as users of AWS Lambda
+//! Over memory sizes: what an invocation takes and what it costs, two curves with an axis each, as users of AWS Lambda
 //! Power Tuning know them.
 
 use std::io::Write;
 
 use quick_xml::escape::escape;
 
+use super::{WIDTH, foot, head};
 use crate::{
     columns,
     results::{Column, Results, Value},
 };
 
-const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 420.0;
 const LEFT: f64 = 80.0;
 const RIGHT: f64 = 90.0;
@@ -34,11 +34,6 @@ struct Curve {
     decimals: usize,
 }
 
-/// Whether the table is one over memory sizes.
-pub(super) fn is_over_memory(results: &Results) -> bool {
-    results.table.columns().first() == Some(&columns::MEMORY_MB)
-}
-
 pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
     let sizes = names(results);
     let duration = curve(results, &DURATIONS, "duration (ms)", "#cf222e", 1);
@@ -46,13 +41,10 @@ pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()
     let step = (WIDTH - LEFT - RIGHT) / sizes.len().max(2).saturating_sub(1) as f64;
     let x = |at: usize| LEFT + step * at as f64;
     let axis = HEIGHT - BOTTOM;
+    head(results, HEIGHT, file)?;
     writeln!(
         file,
-        r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#24292f">
-<rect width="100%" height="100%" fill="#ffffff"/>
-<text x="16" y="28" font-size="16" font-weight="600">{title}</text>
-<line x1="{LEFT}" y1="{axis}" x2="{right}" y2="{axis}" stroke="#8c959f"/>"##,
-        title = escape(&results.title),
+        r##"<line x1="{LEFT}" y1="{axis}" x2="{right}" y2="{axis}" stroke="#8c959f"/>"##,
         right = WIDTH - RIGHT,
     )?;
     for (at, size) in sizes.iter().enumerate() {
@@ -74,14 +66,7 @@ pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()
     }
     axis_and_line(file, &duration, x, &Axis::LEFT)?;
     axis_and_line(file, &cost, x, &Axis::RIGHT)?;
-    let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
-    writeln!(
-        file,
-        r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Made at {measured_at}.</text>
-</svg>"##,
-        y = HEIGHT - 14.0,
-    )?;
-    Ok(())
+    foot(results, HEIGHT, file)
 }
 
 /// Where an axis has its marks and its name, and to which side of that place they reach.
@@ -175,10 +160,7 @@ fn curve(
     let column = columns
         .iter()
         .find(|column| table.columns().contains(column));
-    let value = |row: &Vec<Value>| match table.value(row, *column?)? {
-        Value::Number(number) => Some(*number),
-        _ => None,
-    };
+    let value = |row: &Vec<Value>| table.number(row, *column?);
     Curve {
         name,
         colour,
@@ -204,7 +186,10 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::results::{Row, Table};
+    use crate::{
+        export::{Exporter as _, svg::Svg},
+        results::{Row, Table},
+    };
 
     fn picture(sizes: &[(u64, Option<f64>, f64)]) -> String {
         let rows = sizes.iter().map(|(memory, duration, cost)| {
@@ -223,9 +208,8 @@ mod tests {
             warnings: Vec::new(),
             failures: 0,
         };
-        assert!(is_over_memory(&results));
         let mut file = Vec::new();
-        draw(&results, &mut file).unwrap();
+        Svg.export(&results, &mut file).unwrap();
         String::from_utf8(file).unwrap()
     }
 
