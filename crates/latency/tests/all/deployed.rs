@@ -114,22 +114,26 @@ pub(crate) async fn answer_to(method: &str, url: &str) -> String {
     body.to_owned()
 }
 
+/// A function of 128 MB with this code, for a template.
+pub(crate) fn python_function(name: &str, code: &str) -> Value {
+    json!({
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "FunctionName": name,
+            "Runtime": "python3.11",
+            "Handler": "index.handler",
+            "MemorySize": 128,
+            "Role": "arn:aws:iam::123456789012:role/any",
+            "Code": { "ZipFile": code },
+        },
+    })
+}
+
 /// A stack with these outputs, deployed. Its two functions have the names of the local host's.
 async fn deployed(outputs: &[(&str, &str)]) -> Ministack {
     let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
-    let function = |name: &str| {
-        json!({
-            "Type": "AWS::Lambda::Function",
-            "Properties": {
-                "FunctionName": name,
-                "Runtime": "python3.11",
-                "Handler": "index.handler",
-                "Role": "arn:aws:iam::123456789012:role/any",
-                "Code": { "ZipFile": "def handler(event, context):\n    return {}\n" },
-            },
-        })
-    };
+    let function = |name| python_function(name, "def handler(event, context):\n    return {}\n");
     let outputs: serde_json::Map<_, _> = outputs
         .iter()
         .map(|(key, value)| ((*key).to_owned(), json!({ "Value": value })))

@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     command::{Outcome, json, send},
-    deployed::{answer_to, assert_fails_with, in_account, outcome},
+    deployed::{answer_to, assert_fails_with, in_account, outcome, python_function},
     fake_function::{Asked, FakeFunction, denied, refused, throttled},
     stack::{LONG, finished},
 };
@@ -81,24 +81,11 @@ def handler(event, context):
         "def handler(event, context):\n    return {'kernel_ms': 306.4 if event['kernel'] else 0}\n";
     let program = backends::ministack::find_program(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
     let ministack = Ministack::start(&program).await.unwrap();
-    let function = |name: &str, code: &str| {
-        json!({
-            "Type": "AWS::Lambda::Function",
-            "Properties": {
-                "FunctionName": name,
-                "Runtime": "python3.11",
-                "Handler": "index.handler",
-                "MemorySize": 128,
-                "Role": "arn:aws:iam::123456789012:role/any",
-                "Code": { "ZipFile": code },
-            },
-        })
-    };
     let url = "https://a1b2c3d4e5.execute-api.eu-west-2.amazonaws.com/dynamodb/hits";
     let template = json!({
         "Resources": {
-            "CounterDynamodb": function("tuned-counter", CODE),
-            "LatencyProbe": function("tuned-probe", PROBE),
+            "CounterDynamodb": python_function("tuned-counter", CODE),
+            "LatencyProbe": python_function("tuned-probe", PROBE),
         },
         "Outputs": {
             "CounterDynamodbUrl": { "Value": url },
