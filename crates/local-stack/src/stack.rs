@@ -224,8 +224,8 @@ impl Stack {
     /// The same functions once more, on a port of their own, with their calls to backends counted, and those of the HTTP
     /// API, and what their environments do recorded. No reports are made of them: counting takes time.
     ///
-    /// A call takes some milliseconds at least, and otherwise what it takes here. Queues' messages go to these functions for as long as they run. What polling takes
-    /// is not counted here: see [`EventSourceMapping::metrics`].
+    /// A call takes some milliseconds at least, and otherwise what it takes here. Queues' messages go to these functions for
+    /// as long as they run. What polling takes is not counted here: see [`EventSourceMapping::metrics`].
     pub async fn metered(&self) -> Result<Metered, Error> {
         let listeners = Listeners::bind(0).await?;
         let recorder = Arc::new(Recorder::default());

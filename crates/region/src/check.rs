@@ -4,11 +4,12 @@
 //! handler that does something else than ours.
 
 use fastrand::Rng;
+use serde::Serialize;
 
 use crate::{
     bandwidth::Cpu,
     environment::{Environment, Replay},
-    estimate::{Architecture, FrontDoor, Subject, estimate},
+    estimate::{Architecture, FrontDoor, Subject, estimate, summary},
     profile::{Error, Profile},
     recording::{Call, Recorded, Recording, Step, Then},
 };
@@ -35,13 +36,14 @@ pub struct Check {
     pub unit: &'static str,
     /// Why it is no check, or why it is off; empty if it is neither.
     pub remark: &'static str,
+    independent: bool,
 }
 
 impl Check {
     /// Whether the figure says something of the model: no line of the profile is made of it, and it is of the same thing.
     #[must_use]
     pub fn is_independent(&self) -> bool {
-        !self.remark.starts_with("no check")
+        self.independent
     }
 
     /// Modelled ÷ published.
@@ -58,7 +60,7 @@ impl Check {
 }
 
 /// What was recorded here of the functions that published ones are compared with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ours<'a> {
     /// `empty`.
     pub empty: &'a Recorded,
@@ -116,6 +118,7 @@ fn counters(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
             modelled: mean(&dynamodb)?,
             unit: "ms",
             remark: "its whole platform took less than the round trip of an empty function through an HTTP API elsewhere",
+            independent: true,
         },
         Check {
             what: "Rust + DynamoDB, one update: ours".to_owned(),
@@ -124,6 +127,7 @@ fn counters(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
             modelled: mean(ours.counter_dynamodb)?,
             unit: "ms",
             remark: "no check: published were two calls",
+            independent: false,
         },
         Check {
             what: "Python + S3, read and then written (ours in Rust, with a call more)".to_owned(),
@@ -132,6 +136,7 @@ fn counters(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
             modelled: mean(&s3)?,
             unit: "ms",
             remark: "no check: Python takes milliseconds of processor time for each call, at a fourteenth of a core",
+            independent: false,
         },
     ])
 }
@@ -161,6 +166,7 @@ fn shares(profile: &Profile) -> Result<Vec<Check>, Error> {
             modelled: work / took,
             unit: "core",
             remark: "",
+            independent: true,
         })
     };
     published.into_iter().map(check).collect()
@@ -187,6 +193,7 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
             modelled: first(Architecture::Arm64, 128, &["GetItem"], true)?,
             unit: "ms",
             remark: "an SDK takes more processor time for its first steps with its default configuration than ours with a lean one",
+            independent: true,
         },
         Check {
             what: "first request, connection opened in the init phase".to_owned(),
@@ -195,6 +202,7 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
             modelled: first(Architecture::Arm64, 128, &["GetItem"], false)?,
             unit: "ms",
             remark: "our lean client's first call fits a quota of 1.4 ms; what needs more waits for the next period, up to 20 ms",
+            independent: true,
         },
     ];
     for (architecture, name, published) in [
@@ -216,6 +224,7 @@ fn first_requests(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Erro
                 published,
                 modelled: first(architecture, memory_mb, &["PutItem", "GetItem"], true)?,
                 unit: "ms",
+                independent: true,
                 remark: match (architecture, memory_mb) {
                     (Architecture::Arm64, 1024 | 1769) => {
                         "some 36 ms of it are no processor time: more than a connection and two calls take by the profile"
@@ -247,6 +256,7 @@ fn made_of(profile: &Profile, ours: &Ours<'_>) -> Result<Vec<Check>, Error> {
         modelled,
         unit: "ms",
         remark: USED,
+        independent: false,
     };
     let through_api = of(
         ours.empty,
@@ -306,35 +316,36 @@ fn subject<'a>(ours: &Ours<'_>, recorded: &'a Recorded, architecture: Architectu
 
 /// What a function that makes one call would do if it made these two, each with the processor time of its one.
 fn in_two_calls(recorded: &Recorded, service: &str, operations: [&str; 2]) -> Recorded {
-    let warm = recorded.warm.iter().map(|recording| {
-        let mut steps = Vec::new();
-        for operation in operations {
-            steps.pop_if(|step: &mut Step| step.then == Then::End);
-            steps.extend(renamed(recording, service, operation, steps.len() / 2));
-        }
-        Recording { steps }
-    });
+    let warm = recorded.warm.iter();
     Recorded {
         cold: Vec::new(),
-        warm: warm.collect(),
+        warm: warm
+            .map(|recording| with_calls(recording, service, &operations))
+            .collect(),
     }
 }
 
-/// The same steps with this call, the first of which has this number.
-fn renamed(recording: &Recording, service: &str, operation: &str, first: usize) -> Vec<Step> {
-    let steps = recording.steps.iter().map(|step| Step {
-        then: match &step.then {
-            Then::Call(call) => Then::Call(Call {
-                service: service.to_owned(),
-                operation: operation.to_owned(),
-                ..call.clone()
-            }),
-            Then::Answer(call) => Then::Answer(call + first),
-            Then::End => Then::End,
-        },
-        ..step.clone()
-    });
-    steps.collect()
+/// An invocation of one call with these in its place, one after the other.
+fn with_calls(recording: &Recording, service: &str, operations: &[&str]) -> Recording {
+    let mut steps: Vec<Step> = Vec::new();
+    for operation in operations {
+        steps.pop_if(|step| step.then == Then::End);
+        // Each call that is there is a step, and its answer another.
+        let first = steps.len() / 2;
+        steps.extend(recording.steps.iter().map(|step| Step {
+            then: match &step.then {
+                Then::Call(call) => Then::Call(Call {
+                    service: service.to_owned(),
+                    operation: (*operation).to_owned(),
+                    ..call.clone()
+                }),
+                Then::Answer(call) => Then::Answer(call + first),
+                Then::End => Then::End,
+            },
+            ..step.clone()
+        }));
+    }
+    Recording { steps }
 }
 
 /// The median duration of first invocations that make these calls to DynamoDB, and connect for the first one or not.
@@ -345,20 +356,16 @@ fn first_duration(
     connects: bool,
 ) -> Result<f64, Error> {
     const TIMES: usize = 400;
-    let speed = profile.value(subject.architecture.kernel())? / subject.kernel_ms;
+    let speed = subject.speed(profile)?;
     let limits = profile.limits(subject.memory_mb)?;
     let more = profile.value("in the duration")?;
     let mut replays = Vec::new();
     for cold in &subject.recorded.cold {
-        let mut steps = Vec::new();
-        for operation in operations {
-            steps.pop_if(|step: &mut Step| step.then == Then::End);
-            steps.extend(renamed(&cold.first, "dynamodb", operation, steps.len() / 2));
-        }
-        if let Some(Then::Call(call)) = steps.first_mut().map(|step| &mut step.then) {
+        let mut first = with_calls(&cold.first, "dynamodb", operations);
+        if let Some(Then::Call(call)) = first.steps.first_mut().map(|step| &mut step.then) {
             call.new_connection = connects;
         }
-        replays.push(Replay::new(&Recording { steps }, profile, speed)?);
+        replays.push(Replay::new(&first, profile, speed)?);
     }
     if replays.is_empty() {
         return Err(Error::NothingRecorded);
@@ -366,11 +373,9 @@ fn first_duration(
     let mut random = Rng::with_seed(1);
     let mut durations: Vec<f64> = (0..TIMES)
         .map(|at| {
-            let period_ends = limits.period * (1.0 - random.f64());
-            let mut environment = Environment::new(limits, period_ends);
+            let mut environment = Environment::at_any_time(limits, &mut random);
             environment.run(0.0, &replays[at % replays.len()], &mut random) + more
         })
         .collect();
-    durations.sort_by(f64::total_cmp);
-    Ok(durations[TIMES / 2])
+    Ok(summary(&mut durations).p50)
 }

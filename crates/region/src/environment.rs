@@ -70,11 +70,17 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Its first period ends at `period_ends`.
-    pub(crate) fn new(limits: Limits, period_ends: f64) -> Self {
+    fn new(limits: Limits, period_ends: f64) -> Self {
         Self {
             cpu: Cpu::new(limits, period_ends),
             connected: false,
         }
+    }
+
+    /// At any time of a period.
+    pub(crate) fn at_any_time(limits: Limits, random: &mut Rng) -> Self {
+        let into_the_period = random.f64();
+        Self::new(limits, limits.period * (1.0 - into_the_period))
     }
 
     /// From now on with these limits.

@@ -128,13 +128,16 @@ pub struct Estimate {
 /// The profile lacks a line, or nothing was recorded.
 pub fn estimate(profile: &Profile, subject: &Subject<'_>) -> Result<Estimate, Error> {
     let simulation = Simulation::new(profile, subject)?;
-    let warm = simulation.warm(INVOCATIONS);
-    let (init, first) = simulation.cold().unzip();
-    let mut billed: Vec<f64> = warm.durations.iter().map(|ms| ms.ceil().max(1.0)).collect();
+    let Waited {
+        mut latencies,
+        mut durations,
+    } = simulation.warm(INVOCATIONS);
+    let (init, first) = simulation.cold(profile, subject)?.unzip();
+    let mut billed: Vec<f64> = durations.iter().map(|ms| ms.ceil().max(1.0)).collect();
     Ok(Estimate {
         billed_mean: summary(&mut billed).mean,
-        latency: summary(&mut warm.latencies.clone()),
-        duration: summary(&mut warm.durations.clone()),
+        latency: summary(&mut latencies),
+        duration: summary(&mut durations),
         init,
         first,
         range: range(profile, subject)?,
@@ -142,18 +145,21 @@ pub fn estimate(profile: &Profile, subject: &Subject<'_>) -> Result<Estimate, Er
     })
 }
 
-/// A subject with the profile's figures.
+impl Subject<'_> {
+    /// How many times as long processor time takes there as where it was recorded.
+    pub(crate) fn speed(&self, profile: &Profile) -> Result<f64, Error> {
+        Ok(profile.value(self.architecture.kernel())? / self.kernel_ms)
+    }
+}
+
+/// A subject's invocations with the profile's figures.
 struct Simulation {
     limits: Limits,
-    init_limits: Limits,
     warm: Vec<Replay>,
-    cold: Vec<(Replay, Replay)>,
     round_trip: f64,
     front_door: Distribution,
     invocation: Distribution,
     in_duration: Distribution,
-    init: f64,
-    making: Distribution,
 }
 
 #[derive(Default)]
@@ -164,8 +170,7 @@ struct Waited {
 
 impl Simulation {
     fn new(profile: &Profile, subject: &Subject<'_>) -> Result<Self, Error> {
-        let kernel = profile.value(subject.architecture.kernel())?;
-        let speed = kernel / subject.kernel_ms;
+        let speed = subject.speed(profile)?;
         let replay = |recording: &Recording| Replay::new(recording, profile, speed);
         let warm: Vec<_> = subject
             .recorded
@@ -176,14 +181,9 @@ impl Simulation {
         if warm.is_empty() {
             return Err(Error::NothingRecorded);
         }
-        let cold = subject.recorded.cold.iter();
         Ok(Self {
             limits: profile.limits(subject.memory_mb)?,
-            init_limits: profile.init_limits(subject.memory_mb)?,
             warm,
-            cold: cold
-                .map(|start| Ok((replay(&start.init)?, replay(&start.first)?)))
-                .collect::<Result<_, Error>>()?,
             round_trip: subject.round_trip_ms,
             front_door: match subject.front_door {
                 Some(door) => profile.latency(door.parameter())?,
@@ -191,15 +191,13 @@ impl Simulation {
             },
             invocation: profile.latency("invocation")?,
             in_duration: profile.latency("in the duration")?,
-            init: profile.value("in the init phase")?,
-            making: profile.latency("making an environment")?,
         })
     }
 
     /// One request after the other: what the quota owes one invocation, the next one pays.
     fn warm(&self, invocations: usize) -> Waited {
         let mut random = Rng::with_seed(SEED);
-        let mut environment = self.environment(self.limits, &mut random);
+        let mut environment = Environment::at_any_time(self.limits, &mut random);
         let mut now = 0.0;
         let mut waited = Waited::default();
         for at in 0..invocations {
@@ -216,29 +214,31 @@ impl Simulation {
     }
 
     /// Fresh environments: the median of the init phase, and of what the first caller waits for.
-    fn cold(&self) -> Option<(f64, f64)> {
-        if self.cold.is_empty() {
-            return None;
+    fn cold(&self, profile: &Profile, subject: &Subject<'_>) -> Result<Option<(f64, f64)>, Error> {
+        let speed = subject.speed(profile)?;
+        let replay = |recording: &Recording| Replay::new(recording, profile, speed);
+        let starts = subject.recorded.cold.iter();
+        let starts = starts.map(|start| Ok((replay(&start.init)?, replay(&start.first)?)));
+        let starts = starts.collect::<Result<Vec<_>, Error>>()?;
+        if starts.is_empty() {
+            return Ok(None);
         }
+        let init_limits = profile.init_limits(subject.memory_mb)?;
+        let more = profile.value("in the init phase")?;
+        let making = profile.latency("making an environment")?;
         let mut random = Rng::with_seed(SEED);
         let (mut inits, mut firsts) = (Vec::new(), Vec::new());
         for at in 0..COLD_STARTS {
-            let (init, first) = &self.cold[at % self.cold.len()];
-            let mut environment = self.environment(self.init_limits, &mut random);
-            let initialised = environment.run(0.0, init, &mut random) + self.init;
+            let (init, first) = &starts[at % starts.len()];
+            let mut environment = Environment::at_any_time(init_limits, &mut random);
+            let initialised = environment.run(0.0, init, &mut random) + more;
             environment.limit(self.limits);
             let ended = environment.run(initialised, first, &mut random)
                 + self.in_duration.sample(&mut random);
             inits.push(initialised);
-            firsts.push(self.outside(&mut random) + self.making.sample(&mut random) + ended);
+            firsts.push(self.outside(&mut random) + making.sample(&mut random) + ended);
         }
-        Some((summary(&mut inits).p50, summary(&mut firsts).p50))
-    }
-
-    /// An invocation may come at any time of a period.
-    fn environment(&self, limits: Limits, random: &mut Rng) -> Environment {
-        let into_the_period = random.f64();
-        Environment::new(limits, limits.period * (1.0 - into_the_period))
+        Ok(Some((summary(&mut inits).p50, summary(&mut firsts).p50)))
     }
 
     /// What lies between the caller and the environment, there and back.
@@ -303,7 +303,7 @@ fn moved_by(profile: &Profile, subject: &Subject<'_>) -> Result<Option<Moved>, E
     Ok(most)
 }
 
-fn summary(values: &mut [f64]) -> Summary {
+pub(crate) fn summary(values: &mut [f64]) -> Summary {
     values.sort_by(f64::total_cmp);
     Summary {
         mean: values.iter().sum::<f64>() / values.len() as f64,

@@ -3,16 +3,12 @@
 use std::{fs, time::SystemTime};
 
 use anyhow::Context as _;
-use load::{Failures, core::median};
+use load::Failures;
 use local_lambda::HostSettings;
-use region::{
-    Recorded,
-    check::{Check, Ours, checks},
-};
-use serde::Serialize;
+use region::check::{Check, Ours, checks};
 
 use super::{
-    metered::{Metered, metered},
+    metered::{Metered, kernel_ms, metered},
     stack::{called, profile, with_stack},
 };
 use crate::{
@@ -23,15 +19,6 @@ use crate::{
 
 /// The functions that published ones are compared with.
 const FUNCTIONS: [&str; 3] = ["empty", "counter-dynamodb", "counter-s3"];
-
-/// What was recorded, as it is written to a file.
-#[derive(Serialize)]
-struct Recordings<'a> {
-    kernel_ms: f64,
-    empty: &'a Recorded,
-    counter_dynamodb: &'a Recorded,
-    counter_s3: &'a Recorded,
-}
 
 pub(super) async fn run(
     arguments: &cli::Check,
@@ -50,22 +37,15 @@ pub(super) async fn run(
         .await?
         .try_into()
         .map_err(|_| anyhow::anyhow!("not every function was recorded"))?;
-    let times = metered.iter().flat_map(|it| &it.kernel_ms);
     let [empty, counter_dynamodb, counter_s3] = &metered;
     let ours = Ours {
         empty: &empty.recorded,
         counter_dynamodb: &counter_dynamodb.recorded,
         counter_s3: &counter_s3.recorded,
-        kernel_ms: median(times.copied().collect()),
+        kernel_ms: kernel_ms(&metered),
     };
     if let Some(file) = &arguments.recordings {
-        let recordings = Recordings {
-            kernel_ms: ours.kernel_ms,
-            empty: ours.empty,
-            counter_dynamodb: ours.counter_dynamodb,
-            counter_s3: ours.counter_s3,
-        };
-        fs::write(file, serde_json::to_string(&recordings)?)
+        fs::write(file, serde_json::to_string(&ours)?)
             .with_context(|| format!("{} can't be written", file.display()))?;
     }
     let rows = checks(&profile, &ours)?;

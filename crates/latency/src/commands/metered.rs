@@ -2,13 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use load::{Measurement, Sequential, Target, core::kernel_ms, on_its_own_thread};
+use load::{
+    Measurement, Sequential, Target,
+    core::{self, median},
+    on_its_own_thread,
+};
 use local_stack::{ServedFunction, Stack};
 use region::Recorded;
 use tokio::time::sleep;
 
 use super::target;
-use crate::output::Progress;
+use crate::{
+    cost::{Architecture, FrontDoor, Usage},
+    output::Progress,
+};
 
 /// Fresh environments of each function, and invocations after the first one.
 const STARTS: u64 = 5;
@@ -31,6 +38,30 @@ pub(super) struct Metered {
     pub(super) recorded: Recorded,
     /// What the kernel took meanwhile, in milliseconds, each time.
     pub(super) kernel_ms: Vec<f64>,
+}
+
+/// What the kernel took while these were recorded: the median.
+pub(super) fn kernel_ms<'a>(metered: impl IntoIterator<Item = &'a Metered>) -> f64 {
+    let times = metered.into_iter().flat_map(|it| &it.kernel_ms);
+    median(times.copied().collect())
+}
+
+impl Metered {
+    /// What one call uses through an HTTP API, if the function has this memory size and is billed for this long.
+    pub(super) fn usage(
+        &self,
+        architecture: Architecture,
+        memory_mb: u32,
+        billed_duration: Duration,
+    ) -> Usage {
+        Usage {
+            front_door: FrontDoor::HttpApi,
+            architecture,
+            memory_mb,
+            billed_duration,
+            api_calls: self.calls.clone(),
+        }
+    }
 }
 
 /// Calls each function under its path, one after the other.
@@ -95,7 +126,7 @@ async fn call(
             measurement.merge(&sequence.run(1, &|| progress.advance(1)).await);
             sleep(PAUSE).await;
             if at % INVOCATIONS_A_KERNEL == 0 {
-                times.push(kernel_ms());
+                times.push(core::kernel_ms());
             }
         }
         (measurement, times)

@@ -4,13 +4,13 @@ mod function;
 
 use std::{sync::Arc, time::SystemTime};
 
-use load::{Target, core::median};
+use load::Target;
 use local_stack::{SkippedFunction, Stack};
 
 use self::function::Measured;
 use super::{
     super::{
-        metered::metered,
+        metered::{kernel_ms, metered},
         stack::{path, profile, with_reports},
         target,
     },
@@ -37,8 +37,7 @@ pub(super) async fn run(
         let measured_at = SystemTime::now();
         let subjects = measure(arguments, stack, reports).await?;
         let distances = &arguments.template.distances;
-        let times = subjects.iter().flat_map(|it| &it.metered.kernel_ms);
-        let kernel_ms = median(times.copied().collect());
+        let kernel_ms = kernel_ms(subjects.iter().map(|it| &it.metered));
         let model = Model::new(profile(&distances.region)?, distances.client_rtt, kernel_ms);
         results(arguments, measured_at, &subjects, &model, stack.skipped())
     })

@@ -71,7 +71,7 @@ pub(super) async fn run(
                 .to_owned(),
         ],
         warnings: Vec::new(),
-        failures: modelled.failures,
+        failures: modelled.failures(),
     })
 }
 

@@ -1,18 +1,17 @@
 //! A function recorded here, and modelled at each memory size.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use load::core::median;
 use local_lambda::HostSettings;
 use region::{Architecture, Estimate};
 
 use super::super::{
-    metered::metered,
+    metered::{Metered, kernel_ms, metered},
     stack::{called, profile, with_stack},
 };
 use crate::{
     cli::Tune,
-    cost::{self, Cost, FrontDoor, Prices, Usage},
+    cost::{self, Cost, Prices},
     interrupt::Interrupts,
     model::Model,
 };
@@ -21,9 +20,8 @@ use crate::{
 pub(super) struct Modelled {
     pub(super) model: Model,
     pub(super) sizes: Vec<AtMemorySize>,
-    pub(super) failures: u64,
     architecture: Architecture,
-    calls: BTreeMap<(String, String), f64>,
+    metered: Metered,
 }
 
 /// What it would take at one.
@@ -56,7 +54,7 @@ pub(super) async fn modelled(
         let (function, path) = called(stack, &arguments.template, name)?;
         let found = metered(stack, &[(function, path)], arguments.common.timeout).await?;
         let found = found.into_iter().next().unwrap_or_default();
-        let kernel_ms = median(found.kernel_ms);
+        let kernel_ms = kernel_ms([&found]);
         let architecture = deployed.architecture.unwrap_or(function.architecture);
         let profile = match deployed.kernel_ms {
             Some(ms) => profile.clone().with(architecture.kernel(), ms),
@@ -72,9 +70,8 @@ pub(super) async fn modelled(
         });
         Ok(Modelled {
             sizes: sizes.collect::<Result<_, _>>()?,
-            failures: found.measurement.failures.count(),
             architecture,
-            calls: found.calls,
+            metered: found,
             model,
         })
     })
@@ -82,15 +79,17 @@ pub(super) async fn modelled(
 }
 
 impl Modelled {
+    /// Requests that failed while the function was recorded.
+    pub(super) fn failures(&self) -> u64 {
+        self.metered.measurement.failures.count()
+    }
+
     /// What a million calls would cost.
     pub(super) fn cost(&self, size: &AtMemorySize, prices: &Prices) -> Result<Cost, cost::Error> {
-        let usage = Usage {
-            front_door: FrontDoor::HttpApi,
-            architecture: self.architecture,
-            memory_mb: size.memory_mb,
-            billed_duration: Duration::from_secs_f64(size.estimate.billed_mean / 1e3),
-            api_calls: self.calls.clone(),
-        };
+        let billed = Duration::from_secs_f64(size.estimate.billed_mean / 1e3);
+        let usage = self
+            .metered
+            .usage(self.architecture, size.memory_mb, billed);
         cost::per_million(&usage, prices)
     }
 }

@@ -10,7 +10,7 @@ use region::Estimate;
 use super::super::super::{metered::Metered, stack::ColdStarts};
 use crate::{
     columns,
-    cost::{self, Cost, FrontDoor, Prices, Usage},
+    cost::{self, Cost, Prices, Usage},
     model::Model,
     results::{Row, megabytes},
     warnings::{self, Warning},
@@ -127,13 +127,12 @@ impl<'a> Measured<'a> {
     }
 
     fn usage(&self, billed_duration: Duration) -> Usage {
-        Usage {
-            front_door: FrontDoor::HttpApi,
-            architecture: self.function.architecture,
-            memory_mb: self.function.memory_mb,
-            billed_duration,
-            api_calls: self.metered.calls.clone(),
-        }
+        let ServedFunction {
+            memory_mb,
+            architecture,
+            ..
+        } = *self.function;
+        self.metered.usage(architecture, memory_mb, billed_duration)
     }
 
     /// What was measured here.
