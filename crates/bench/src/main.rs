@@ -17,10 +17,11 @@ mod stack;
 mod tls;
 mod wrk;
 
-use std::{path::PathBuf, process::ExitCode, time::SystemTime};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use latency::{
+    circumstances::Circumstances,
     export::Exports,
     machine::{self, Machine},
     output,
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
 
 /// Whether every bar was met.
 async fn run() -> anyhow::Result<bool> {
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let before = Machine::now();
     let mut served = Served::start().await?;
     let part = std::env::args().nth(1);
@@ -57,7 +58,7 @@ async fn run() -> anyhow::Result<bool> {
     let missed = measured.iter().filter(|row| !row.is_met()).count();
     let results = Results {
         title: "make bench".to_owned(),
-        measured_at,
+        circumstances,
         table: Table::new(measured.iter().map(Measured::row).collect()),
         deciding: Vec::new(),
         notes: vec!["Ratios: the median of the turns; the range is that of the middle half of them. MB: 2^20 bytes.".to_owned()],

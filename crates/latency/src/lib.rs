@@ -4,6 +4,7 @@
 //! it found becomes [`results`], and these are shown ([`output`]) and written to files ([`export`]).
 
 pub mod aws;
+pub mod circumstances;
 pub mod cli;
 pub mod columns;
 pub mod commands;

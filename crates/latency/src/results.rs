@@ -1,23 +1,20 @@
 //! What a command found, in the one form that the terminal and every file are made from, so that they agree.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use load::{Failures, Measurement, PERCENTILES};
+use load::{Failures, Latencies, Measurement, PERCENTILES};
 use region::Estimate;
 use serde::{Serialize, Serializer};
 
-use crate::columns;
+use crate::{circumstances::Circumstances, columns};
 
 /// What a command found.
 #[derive(Clone, Debug)]
 pub struct Results {
     /// What was done, such as `latency probe http://127.0.0.1:9000/s3/hits`.
     pub title: String,
-    /// When it was done.
-    pub measured_at: SystemTime,
+    /// When, how and where it was done.
+    pub circumstances: Circumstances,
     /// What was found.
     pub table: Table,
     /// The columns that decide, for a reader who has no room for all; none for all.
@@ -55,10 +52,12 @@ impl Group {
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Value>>,
+    /// Each row's, if it has some.
+    latencies: Vec<Option<Latencies>>,
 }
 
 /// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
     /// Its name in JSON and CSV.
     pub key: &'static str,
@@ -145,13 +144,26 @@ impl Table {
     pub fn new(rows: Vec<Row>) -> Self {
         let columns = rows
             .first()
-            .map(|row| row.0.iter().map(|(column, _)| *column).collect())
+            .map(|row| row.cells.iter().map(|(column, _)| *column).collect())
             .unwrap_or_default();
-        let rows = rows
+        let (rows, latencies) = rows
             .into_iter()
-            .map(|row| row.0.into_iter().map(|(_, value)| value).collect())
-            .collect();
-        Self { columns, rows }
+            .map(|row| {
+                let values = row.cells.into_iter().map(|(_, value)| value);
+                (values.collect(), row.latencies)
+            })
+            .unzip();
+        Self {
+            columns,
+            rows,
+            latencies,
+        }
+    }
+
+    /// The latencies of those rows that have some, each with its row, counted from 0.
+    pub fn latencies(&self) -> impl Iterator<Item = (usize, &Latencies)> {
+        let rows = self.latencies.iter().enumerate();
+        rows.filter_map(|(at, latencies)| Some((at, latencies.as_ref()?)))
     }
 
     /// Its columns.
@@ -213,7 +225,10 @@ pub fn megabytes(bytes: u64) -> f64 {
 
 /// A row in the making.
 #[derive(Clone, Debug, Default)]
-pub struct Row(Vec<(Column, Value)>);
+pub struct Row {
+    cells: Vec<(Column, Value)>,
+    latencies: Option<Latencies>,
+}
 
 impl Row {
     /// Adds words.
@@ -242,8 +257,9 @@ impl Row {
 
     /// Adds mean, percentiles and maximum of the latencies.
     #[must_use]
-    pub fn latencies(self, measurement: &Measurement) -> Self {
+    pub fn latencies(mut self, measurement: &Measurement) -> Self {
         let latencies = &measurement.latencies;
+        self.latencies = (latencies.count() > 0).then(|| latencies.clone());
         let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
         self.milliseconds(columns::MEAN_MS, latencies.mean())
             .milliseconds(columns::P50_MS, p50)
@@ -302,16 +318,17 @@ impl Row {
     /// The same columns, with nothing measured. What is then added to a column that is there takes its place.
     #[must_use]
     pub fn without_values(mut self) -> Self {
-        for (_, value) in &mut self.0 {
+        for (_, value) in &mut self.cells {
             *value = Value::Missing;
         }
+        self.latencies = None;
         self
     }
 
     fn with(mut self, column: Column, value: Value) -> Self {
-        match self.0.iter_mut().find(|(known, _)| *known == column) {
+        match self.cells.iter_mut().find(|(known, _)| *known == column) {
             Some((_, there)) => *there = value,
-            None => self.0.push((column, value)),
+            None => self.cells.push((column, value)),
         }
         self
     }

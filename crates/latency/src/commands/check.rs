@@ -1,6 +1,6 @@
 //! `latency check`: the model beside what others measured on AWS.
 
-use std::{fs, time::SystemTime};
+use std::fs;
 
 use anyhow::Context as _;
 use load::Failures;
@@ -12,6 +12,7 @@ use super::{
     stack::{called, profile, with_stack},
 };
 use crate::{
+    circumstances::Circumstances,
     cli, columns,
     interrupt::Interrupts,
     results::{Results, Row, Table},
@@ -27,7 +28,7 @@ pub(super) async fn run(
     let template = &arguments.template;
     let profile = profile(&template.distances.region)?;
     let host = HostSettings::default();
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let metered = with_stack(template, 0, host, interrupts, async |stack| {
         let functions = FUNCTIONS.iter().map(|name| called(stack, template, name));
         let functions = functions.collect::<Result<Vec<_>, _>>()?;
@@ -58,7 +59,7 @@ pub(super) async fn run(
             "latency check: the model of {} and what others measured",
             profile.region()
         ),
-        measured_at,
+        circumstances,
         notes: notes(&rows),
         table: Table::new(rows.iter().map(row).collect()),
         deciding: Vec::new(),

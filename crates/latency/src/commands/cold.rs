@@ -1,7 +1,5 @@
 //! `latency cold`: fresh environments of one function.
 
-use std::time::SystemTime;
-
 use anyhow::Context as _;
 use load::{Failures, Latencies};
 use local_stack::Stack;
@@ -11,6 +9,7 @@ use super::{
     target,
 };
 use crate::{
+    circumstances::Circumstances,
     cli::Cold,
     columns,
     interrupt::Interrupts,
@@ -35,7 +34,7 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
     let package = zipped_bytes(&function.directory)
         .with_context(|| format!("{} can't be read", function.directory.display()))?;
 
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let starts = arguments.starts.get();
     let progress = Progress::bar(&format!("starting {name} afresh"), starts);
     let mut cold = ColdStarts::default();
@@ -70,7 +69,7 @@ async fn measure(arguments: &Cold, stack: &Stack, mut reports: Reports) -> anyho
         .failures(&failures);
     Ok(Results {
         title: format!("latency cold {name}"),
-        measured_at,
+        circumstances,
         table: Table::new(vec![row]),
         deciding: Vec::new(),
         notes: vec![

@@ -1,12 +1,11 @@
 //! `latency probe`: the published latency test, one request after the other on one connection.
 
-use std::time::SystemTime;
-
 use load::{Measurement, Sequential, on_its_own_thread};
 
 use super::{from_lambda::Prober, target, url};
 use crate::{
     aws::Aws,
+    circumstances::Circumstances,
     cli::Probe,
     columns,
     output::Progress,
@@ -15,7 +14,7 @@ use crate::{
 };
 
 pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let (measurement, notes) = match &arguments.from_lambda.function {
         None => (from_here(arguments).await?, Vec::new()),
         Some(function) => from_lambda(arguments, function.as_deref()).await?,
@@ -28,7 +27,7 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         .failures(&measurement.failures);
     Ok(Results {
         title: format!("latency probe {}", arguments.url),
-        measured_at,
+        circumstances,
         table: Table::new(vec![row]),
         deciding: Vec::new(),
         notes,

@@ -1,40 +1,85 @@
-//! JSON: every digit, keyed by column.
+//! JSON: every digit, keyed by column. A report is made of it.
 
 use std::{collections::BTreeMap, io::Write};
 
 use serde::Serialize;
 
 use super::Exporter;
-use crate::results::{Results, Value};
+use crate::results::{Column, Group, Results, Value};
+
+/// Raised when what a reader knows is no longer there, or means something else.
+pub(super) const FORMAT: u32 = 1;
 
 pub(super) struct Json;
 
 #[derive(Serialize)]
 struct Document<'a> {
+    format: u32,
     title: &'a str,
+    command: &'a str,
     measured_at: String,
+    machine: &'a str,
+    columns: &'a [Column],
+    groups: Vec<Columns<'a>>,
     notes: &'a [String],
     warnings: &'a [String],
     rows: Vec<BTreeMap<&'static str, &'a Value>>,
+    latencies: Vec<Latencies>,
+}
+
+/// The columns that decide.
+#[derive(Serialize)]
+struct Columns<'a> {
+    heading: &'a str,
+    columns: Vec<&'static str>,
+}
+
+/// How many of a row's requests took how long.
+#[derive(Serialize)]
+struct Latencies {
+    /// Which row, counted from 0.
+    row: usize,
+    /// Milliseconds, and how many, the shortest first.
+    buckets: Vec<(f64, u64)>,
 }
 
 impl Exporter for Json {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
         let keys = results.table.columns().iter().map(|column| column.key);
+        let rows = results.table.rows().iter();
+        let circumstances = &results.circumstances;
         let document = Document {
+            format: FORMAT,
             title: &results.title,
-            measured_at: humantime::format_rfc3339_seconds(results.measured_at).to_string(),
+            command: &circumstances.command,
+            measured_at: humantime::format_rfc3339_seconds(circumstances.measured_at).to_string(),
+            machine: &circumstances.machine,
+            columns: results.table.columns(),
+            groups: results.deciding.iter().map(columns).collect(),
             notes: &results.notes,
             warnings: &results.warnings,
-            rows: results
-                .table
-                .rows()
-                .iter()
-                .map(|row| keys.clone().zip(row).collect())
-                .collect(),
+            rows: rows.map(|row| keys.clone().zip(row).collect()).collect(),
+            latencies: results.table.latencies().map(latencies).collect(),
         };
         serde_json::to_writer_pretty(&mut *file, &document)?;
         writeln!(file)?;
         Ok(())
+    }
+}
+
+fn columns(group: &Group) -> Columns<'_> {
+    Columns {
+        heading: &group.heading,
+        columns: group.columns.iter().map(|column| column.key).collect(),
+    }
+}
+
+fn latencies((row, latencies): (usize, &load::Latencies)) -> Latencies {
+    let buckets = latencies.buckets();
+    Latencies {
+        row,
+        buckets: buckets
+            .map(|(latency, count)| (latency.as_nanos() as f64 / 1e6, count))
+            .collect(),
     }
 }

@@ -11,7 +11,7 @@ impl Exporter for Markdown {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
         let table = &results.table;
         writeln!(file, "# {}\n", results.title)?;
-        let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
+        let measured_at = humantime::format_rfc3339_seconds(results.circumstances.measured_at);
         writeln!(file, "Measured at {measured_at}.\n")?;
         if let [_, _, ..] = results.deciding[..] {
             for Group { heading, columns } in &results.deciding {

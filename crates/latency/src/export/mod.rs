@@ -98,12 +98,13 @@ fn write(path: &Path, exporter: &dyn Exporter, results: &Results) -> anyhow::Res
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use load::{Failure, Measurement};
 
     use super::*;
     use crate::{
+        circumstances::Circumstances,
         columns,
         results::{Row, Table},
     };
@@ -125,7 +126,7 @@ mod tests {
         };
         Results {
             title: "latency test".to_owned(),
-            measured_at: UNIX_EPOCH,
+            circumstances: Circumstances::made_up(),
             table: Table::new(vec![row("a | \"b\", c", &measurement), row("d", &nothing)]),
             deciding: Vec::new(),
             notes: vec!["a note".to_owned()],
@@ -143,7 +144,10 @@ mod tests {
     #[test]
     fn json_and_csv_say_the_same() {
         let json: serde_json::Value = serde_json::from_str(&exported(&json::Json)).unwrap();
+        assert_eq!(json["format"], json::FORMAT);
         assert_eq!(json["measured_at"], "1970-01-01T00:00:00Z");
+        assert_eq!(json["command"], "latency test");
+        assert_eq!(json["columns"][0]["key"], "architecture");
         let text = exported(&csv::Csv);
         let mut reader = ::csv::Reader::from_reader(text.as_bytes());
         let keys = reader.headers().unwrap().clone();
@@ -179,6 +183,13 @@ mod tests {
         assert_eq!(row["failures_by_cause"]["status 503"], 1);
         assert_eq!(row["failures_by_second"]["connection reset in second 3"], 1);
         assert!(json["rows"][1]["mean_ms"].is_null());
+        let [latencies] = &json["latencies"].as_array().unwrap()[..] else {
+            panic!("{}", json["latencies"]);
+        };
+        assert_eq!(latencies["row"], 0);
+        let buckets = latencies["buckets"].as_array().unwrap();
+        let count: u64 = buckets.iter().map(|it| it[1].as_u64().unwrap()).sum();
+        assert_eq!(count, 1_000);
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn head(results: &Results, height: f64, file: &mut dyn Write) -> anyhow::Result<
 
 /// Its end.
 fn foot(results: &Results, height: f64, file: &mut dyn Write) -> anyhow::Result<()> {
-    let measured_at = humantime::format_rfc3339_seconds(results.measured_at);
+    let measured_at = humantime::format_rfc3339_seconds(results.circumstances.measured_at);
     writeln!(
         file,
         r##"<text x="16" y="{y}" font-size="11" fill="#57606a">Made at {measured_at}.</text>

@@ -150,9 +150,9 @@ pub(super) fn terminal_width() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use super::*;
+    use crate::circumstances::Circumstances;
     use crate::results::{Column, Row};
 
     const NAME: Column = Column::new("name", "name", 0);
@@ -170,7 +170,7 @@ mod tests {
         };
         Results {
             title: "latency test".to_owned(),
-            measured_at: SystemTime::now(),
+            circumstances: Circumstances::made_up(),
             table: Table::new([row("one", 1.0), row("two", 22.5)][..rows].to_vec()),
             deciding: Vec::new(),
             notes: vec!["a note".to_owned()],

@@ -3,7 +3,7 @@
 mod level;
 mod sweep;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use load::{Measurement, best};
 
@@ -11,6 +11,7 @@ use self::level::Level;
 use super::target;
 use crate::{
     BadInput,
+    circumstances::Circumstances,
     cli::Burst,
     columns,
     interrupt::Interrupts,
@@ -33,7 +34,7 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
         return Err(BadInput("a URL is called on one number of connections".to_owned()).into());
     };
     let target = target(url, arguments.common.timeout).await?;
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let level = Level {
         connections: usize::try_from(connections.get())?,
         amount: arguments.amount.get(),
@@ -59,7 +60,7 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
     });
     Ok(Results {
         title: format!("latency burst {url} with {connections} connections"),
-        measured_at,
+        circumstances,
         table: Table::new(rows.collect()),
         notes: warm_up.iter().map(warm_up_note).collect(),
         deciding: Group::only(DECIDING),

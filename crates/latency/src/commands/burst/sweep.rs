@@ -1,10 +1,7 @@
 //! Several functions at several numbers of connections, in one run: what becomes of them up to the limits of their database
 //! and past them.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use backends::mariadb::Administration;
@@ -20,6 +17,7 @@ use super::{
     level::Level,
 };
 use crate::{
+    circumstances::Circumstances,
     cli::Burst,
     columns,
     interrupt::Interrupts,
@@ -62,9 +60,9 @@ pub(super) async fn run(arguments: &Burst, interrupts: &mut Interrupts) -> anyho
     let template = &arguments.template;
     let host = HostSettings::default();
     with_stack(template, 0, host, interrupts, async |stack| {
-        let measured_at = SystemTime::now();
+        let circumstances = Circumstances::now();
         let found = measure(arguments, stack).await?;
-        Ok(results(arguments, measured_at, stack, &found))
+        Ok(results(arguments, circumstances, stack, &found))
     })
     .await
 }
@@ -129,10 +127,15 @@ async fn begin_afresh(
         .context("the database's connections can't be counted")
 }
 
-fn results(arguments: &Burst, measured_at: SystemTime, stack: &Stack, found: &[Found]) -> Results {
+fn results(
+    arguments: &Burst,
+    circumstances: Circumstances,
+    stack: &Stack,
+    found: &[Found],
+) -> Results {
     Results {
         title: format!("latency burst {}", arguments.functions.join(", ")),
-        measured_at,
+        circumstances,
         table: Table::new(found.iter().map(Found::row).collect()),
         notes: notes(arguments, stack),
         deciding: Group::only(DECIDING),

@@ -1,6 +1,6 @@
 //! What is told of a run.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use humantime::format_duration;
 use load::{Latencies, Measurement, PERCENTILES};
@@ -8,6 +8,7 @@ use local_stack::ServedFunction;
 
 use super::Run;
 use crate::{
+    circumstances::Circumstances,
     cli::Calc,
     columns,
     cost::{Prices, QueueUsage, per_million_messages},
@@ -33,14 +34,14 @@ impl Run {
     pub(super) fn results(
         &self,
         arguments: &Calc,
-        measured_at: SystemTime,
+        circumstances: Circumstances,
         worker: &ServedFunction,
     ) -> anyhow::Result<Results> {
         let posted = self.posts.latencies.count();
         let longest = arguments.longest.as_secs_f64();
         Ok(Results {
             title: format!("latency calc {} {longest}", arguments.calculations),
-            measured_at,
+            circumstances,
             table: Table::new(vec![self.row(worker)?]),
             notes: notes(arguments),
             deciding: Group::only(DECIDING),

@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use self::backends::{Backends, Count, Messages};
 use super::{stack::with_reports, url};
 use crate::{
-    BadInput, cli::Calc, interrupt::Interrupts, output::Progress, reports::Reports,
-    results::Results,
+    BadInput, circumstances::Circumstances, cli::Calc, interrupt::Interrupts, output::Progress,
+    reports::Reports, results::Results,
 };
 
 /// The function that calculates, the variable that names its table, and the output that says where calculations are posted
@@ -55,9 +55,9 @@ struct Run {
 pub(super) async fn run(arguments: &Calc, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
     with_reports(&arguments.template, interrupts, async |stack, reports| {
         let worker = worker(stack, arguments)?;
-        let measured_at = SystemTime::now();
+        let circumstances = Circumstances::now();
         let run = measure(arguments, stack, reports).await?;
-        run.results(arguments, measured_at, worker)
+        run.results(arguments, circumstances, worker)
     })
     .await
 }

@@ -2,8 +2,6 @@
 
 mod function;
 
-use std::time::SystemTime;
-
 use self::function::{DeployedFunction, INVOCATIONS};
 use super::{
     super::{
@@ -16,6 +14,7 @@ use super::{
 };
 use crate::{
     aws::Aws,
+    circumstances::Circumstances,
     cli::Compare,
     cost::Prices,
     output::Progress,
@@ -28,7 +27,7 @@ use crate::{
 const TURN_FROM_LAMBDA: u64 = 250;
 
 pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Results> {
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let aws = Aws::load().await?;
     let prober = match &arguments.from_lambda.function {
         None => None,
@@ -47,7 +46,7 @@ pub(super) async fn run(arguments: &Compare, stack: &str) -> anyhow::Result<Resu
     results(
         arguments,
         stack,
-        measured_at,
+        circumstances,
         prober.as_ref(),
         &subjects,
         warnings,
@@ -127,7 +126,7 @@ async fn call_from_lambda(
 fn results(
     arguments: &Compare,
     stack: &str,
-    measured_at: SystemTime,
+    circumstances: Circumstances,
     prober: Option<&Prober<'_>>,
     subjects: &[DeployedFunction],
     mut warnings: Vec<String>,
@@ -152,7 +151,7 @@ fn results(
     notes.extend(published_notes(&published));
     Ok(Results {
         title: format!("latency compare --stack {stack}"),
-        measured_at,
+        circumstances,
         table: Table::new(rows),
         deciding: Group::only(DEPLOYED),
         notes,

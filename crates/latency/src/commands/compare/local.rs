@@ -2,7 +2,7 @@
 
 mod function;
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use load::Target;
 use local_stack::{SkippedFunction, Stack};
@@ -18,6 +18,7 @@ use super::{
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
+    circumstances::Circumstances,
     cli::Compare,
     columns,
     cost::Prices,
@@ -34,12 +35,12 @@ pub(super) async fn run(
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Results> {
     with_reports(&arguments.template, interrupts, async |stack, reports| {
-        let measured_at = SystemTime::now();
+        let circumstances = Circumstances::now();
         let subjects = measure(arguments, stack, reports).await?;
         let distances = &arguments.template.distances;
         let kernel_ms = kernel_ms(subjects.iter().map(|it| &it.metered));
         let model = Model::new(profile(&distances.region)?, distances.client_rtt, kernel_ms);
-        results(arguments, measured_at, &subjects, &model, stack.skipped())
+        results(arguments, circumstances, &subjects, &model, stack.skipped())
     })
     .await
 }
@@ -142,7 +143,7 @@ fn targets(subjects: &[Measured<'_>]) -> Vec<Arc<Target>> {
 
 fn results(
     arguments: &Compare,
-    measured_at: SystemTime,
+    circumstances: Circumstances,
     subjects: &[Measured<'_>],
     model: &Model,
     skipped: &[SkippedFunction],
@@ -191,7 +192,7 @@ fn results(
     }
     Ok(Results {
         title: format!("latency compare {}", arguments.template.template.display()),
-        measured_at,
+        circumstances,
         table: Table::new(rows),
         notes: notes(arguments, model, &published),
         deciding: groups(arguments, model),

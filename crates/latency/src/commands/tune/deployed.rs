@@ -2,7 +2,7 @@
 
 mod invocations;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(crate) use self::invocations::AtMemorySize;
 use self::invocations::{Invocations, invoke};
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     BadInput,
     aws::Aws,
+    circumstances::Circumstances,
     cli::Tune,
     columns,
     cost::{self, Architecture, Cost, FrontDoor, Prices, Usage},
@@ -64,7 +65,7 @@ pub(super) async fn run(
     memory_sizes: &[u32],
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Results> {
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let mut measured = measure(arguments, stack, memory_sizes, interrupts).await?;
     let deployed = Deployed {
         architecture: Some(measured.architecture),
@@ -88,7 +89,7 @@ pub(super) async fn run(
             None
         }
     };
-    results(arguments, stack, measured_at, measured, modelled.as_ref())
+    results(arguments, stack, circumstances, measured, modelled.as_ref())
 }
 
 /// Measures the function. Afterwards it is as it was, however that went; an error says what is not.
@@ -220,7 +221,7 @@ fn milliseconds(time: Duration) -> f64 {
 fn results(
     arguments: &Tune,
     stack: &str,
-    measured_at: SystemTime,
+    circumstances: Circumstances,
     measured: Measured,
     modelled: Option<&Modelled>,
 ) -> anyhow::Result<Results> {
@@ -241,7 +242,7 @@ fn results(
     let rows = rows.map(|(row, name)| row.text(columns::REMARK, name));
     Ok(Results {
         title: format!("latency tune {} --stack {stack}", measured.name),
-        measured_at,
+        circumstances,
         table: Table::new(rows.collect()),
         deciding: Group::only(DECIDING),
         notes: vec![

@@ -1,12 +1,11 @@
 //! A function of the template, modelled at each memory size from one recording.
 
-use std::time::SystemTime;
-
 use super::{
     best::{Size, named},
     modelled::{AtMemorySize, Deployed, modelled},
 };
 use crate::{
+    circumstances::Circumstances,
     cli::Tune,
     columns,
     cost::Prices,
@@ -32,7 +31,7 @@ pub(super) async fn run(
     memory_sizes: &[u32],
     interrupts: &mut Interrupts,
 ) -> anyhow::Result<Results> {
-    let measured_at = SystemTime::now();
+    let circumstances = Circumstances::now();
     let name = &arguments.function;
     let modelled = modelled(
         arguments,
@@ -61,7 +60,7 @@ pub(super) async fn run(
             "latency tune {name}: modelled for {}",
             modelled.model.region()
         ),
-        measured_at,
+        circumstances,
         table: Table::new(rows.collect()),
         deciding: Group::only(DECIDING),
         notes: vec![

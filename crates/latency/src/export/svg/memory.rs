@@ -183,10 +183,10 @@ fn remarks(results: &Results) -> Vec<(usize, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
 
     use super::*;
     use crate::{
+        circumstances::Circumstances,
         export::{Exporter as _, svg::Svg},
         results::{Row, Table},
     };
@@ -201,7 +201,7 @@ mod tests {
         });
         let results = Results {
             title: "latency tune f".to_owned(),
-            measured_at: UNIX_EPOCH,
+            circumstances: Circumstances::made_up(),
             table: Table::new(rows.collect()),
             deciding: Vec::new(),
             notes: Vec::new(),
