@@ -21,7 +21,7 @@ pub(crate) async fn number(arguments: &[&str], column: Column) -> anyhow::Result
     let text = std::fs::read_to_string(&file)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
     let found: serde_json::Value = serde_json::from_str(&text)?;
-    found["rows"][0][column.key]
+    found["rows"][0][&*column.key]
         .as_f64()
         .with_context(|| format!("latency {} found no {}", arguments.join(" "), column.key))
 }

@@ -217,9 +217,17 @@ pub struct Compare {
     /// Who sends the requests.
     #[command(flatten)]
     pub from_lambda: FromLambda,
-    /// How many calls a month the cost in a month is for
-    #[arg(long, value_name = "N", default_value = "5000000")]
-    pub calls_a_month: NonZeroU64,
+    /// How many hits each counter gets at once, by 64 connections, to see whether it loses some; 0 to leave that out
+    #[arg(long, value_name = "N", default_value = "6400")]
+    pub burst: u64,
+    /// How many calls a month to tell the cost of; several numbers with commas between them
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "1000000,10000000,1000000000"
+    )]
+    pub calls_per_month: Vec<NonZeroU64>,
     /// The directory for compare.md, compare.json, compare.csv and compare.svg
     #[arg(long, value_name = "DIRECTORY", default_value = "out")]
     pub out: PathBuf,

@@ -1,5 +1,7 @@
 //! The columns of all tables: what each is called in files and for people, and how exactly people see it.
 
+use std::borrow::Cow;
+
 use crate::results::Column;
 
 // What a row is about.
@@ -17,6 +19,9 @@ pub(crate) const RECONNECTS: Column = Column::new("reconnects", "reconnects", 0)
 /// Mean latency.
 pub const MEAN_MS: Column = Column::new("mean_ms", "mean (ms)", 3);
 pub(crate) const P50_MS: Column = Column::new("p50_ms", "p50 (ms)", 3);
+pub(crate) const P50_LOW_MS: Column = Column::new("p50_low_ms", "p50, 95 % from (ms)", 3);
+pub(crate) const P50_HIGH_MS: Column = Column::new("p50_high_ms", "p50, 95 % to (ms)", 3);
+pub(crate) const SAME_P50_AS: Column = Column::new("same_p50_as", "p50 not told apart from", 0);
 pub(crate) const P99_MS: Column = Column::new("p99_ms", "p99 (ms)", 3);
 pub(crate) const P99_9_MS: Column = Column::new("p99_9_ms", "p99.9 (ms)", 3);
 pub(crate) const MAX_MS: Column = Column::new("max_ms", "max (ms)", 3);
@@ -32,6 +37,9 @@ pub(crate) const FAILURES_BY_SECOND: Column =
     Column::new("failures_by_second", "failures by second", 0);
 pub(crate) const FAILURES_IN_WARM_UP: Column =
     Column::new("failures_in_warm_up", "failures in warm-up", 0);
+pub(crate) const BURST_ACKNOWLEDGED: Column =
+    Column::new("burst_acknowledged", "hits acknowledged in a burst", 0);
+pub(crate) const LOST_HITS: Column = Column::new("lost_hits", "hits lost", 0);
 pub(crate) const PEAK_DATABASE_CONNECTIONS: Column =
     Column::new("peak_database_connections", "peak database connections", 0);
 
@@ -67,8 +75,8 @@ pub(crate) const USD_PER_MILLION_WITHOUT_API_CALLS: Column = Column::new(
 );
 /// The same, where less than a cent makes the difference.
 pub(crate) const USD_PER_MILLION_IN_MILLS: Column = Column::new(
-    USD_PER_MILLION_WITHOUT_API_CALLS.key,
-    USD_PER_MILLION_WITHOUT_API_CALLS.heading,
+    "usd_per_million_without_api_calls",
+    "cost without AWS calls ($/million)",
     3,
 );
 pub(crate) const GIGABYTE_SECONDS: Column = Column::new("gigabyte_seconds", "GB-seconds", 2);
@@ -91,14 +99,20 @@ pub(crate) const MODELLED_FIRST_MS: Column = Column::new(
 );
 pub(crate) const MODELLED_USD_PER_MILLION: Column =
     Column::new("modelled_usd_per_million", "modelled cost ($/million)", 2);
-pub(crate) const MODELLED_USD_PER_MONTH: Column =
-    Column::new("modelled_usd_per_month", "modelled cost ($/month)", 2);
-/// The same, where less than a cent makes the difference.
-pub(crate) const MODELLED_USD_PER_MILLION_IN_MILLS: Column = Column::new(
-    MODELLED_USD_PER_MILLION.key,
-    MODELLED_USD_PER_MILLION.heading,
-    3,
+pub(crate) const MODELLED_USD_BY_THE_HOUR: Column = Column::new(
+    "modelled_usd_by_the_hour",
+    "modelled cost by the hour ($/month)",
+    2,
 );
+/// From how many million calls a month our server is cheaper.
+pub(crate) const MODELLED_BREAK_EVEN: Column = Column::new(
+    "modelled_break_even_million_calls",
+    "server cheaper from (million calls/month)",
+    1,
+);
+/// The same, where less than a cent makes the difference.
+pub(crate) const MODELLED_USD_PER_MILLION_IN_MILLS: Column =
+    Column::new("modelled_usd_per_million", "modelled cost ($/million)", 3);
 pub(crate) const VCPU: Column = Column::new("vcpu", "vCPU", 2);
 pub(crate) const MODELLED_DURATION_MS: Column =
     Column::new("modelled_duration_ms", "modelled duration (ms)", 1);
@@ -111,6 +125,22 @@ pub(crate) const MODEL_ERROR_PERCENT: Column =
 pub(crate) const MODELLED_MOVED_BY: Column =
     Column::new("modelled_moved_most_by", "moved most by", 0);
 
+/// What so many calls a month cost, with what is paid by the hour.
+pub(crate) fn modelled_usd_per_month(calls: u64) -> Column {
+    Column {
+        key: Cow::Owned(format!("modelled_usd_per_month_{calls}_calls")),
+        heading: Cow::Owned(format!("modelled $/month, {} calls", in_millions(calls))),
+        decimals: 2,
+    }
+}
+
+fn in_millions(calls: u64) -> String {
+    match calls % 1_000_000 {
+        0 => format!("{} million", calls / 1_000_000),
+        _ => calls.to_string(),
+    }
+}
+
 // The model beside what others measured.
 pub(crate) const WHAT: Column = Column::new("what", "what", 0);
 pub(crate) const PUBLISHED: Column = Column::new("published", "published", 0);
@@ -122,6 +152,8 @@ pub(crate) const SOURCE: Column = Column::new("source", "source", 0);
 // What others measured.
 pub(crate) const PUBLISHED_USD_PER_MILLION: Column =
     Column::new("published_usd_per_million", "published cost ($/million)", 2);
+pub(crate) const PUBLISHED_USD_PER_MONTH: Column =
+    Column::new("published_usd_per_month", "published cost ($/month)", 2);
 pub(crate) const PUBLISHED_MEAN_MS: Column =
     Column::new("published_mean_ms", "published mean (ms)", 0);
 pub(crate) const PUBLISHED_INIT_MS: Column =

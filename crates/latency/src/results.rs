@@ -1,6 +1,6 @@
 //! What a command found, in the one form that the terminal and every file are made from, so that they agree.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use load::{Failures, Latencies, Measurement, PERCENTILES};
 use region::Estimate;
@@ -33,16 +33,16 @@ pub struct Group {
     /// What they are, where there are several groups.
     pub heading: String,
     /// The columns; the first one names the rows.
-    pub columns: &'static [Column],
+    pub columns: Vec<Column>,
 }
 
 impl Group {
     /// The only group.
     #[must_use]
-    pub fn only(columns: &'static [Column]) -> Vec<Self> {
+    pub fn only(columns: &[Column]) -> Vec<Self> {
         vec![Self {
             heading: String::new(),
-            columns,
+            columns: columns.to_vec(),
         }]
     }
 }
@@ -57,12 +57,12 @@ pub struct Table {
 }
 
 /// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
     /// Its name in JSON and CSV.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// Its heading for people, with the unit in parentheses.
-    pub heading: &'static str,
+    pub heading: Cow<'static, str>,
     /// How many decimals people see. Files for programs hold every digit.
     pub decimals: usize,
 }
@@ -72,8 +72,8 @@ impl Column {
     #[must_use]
     pub const fn new(key: &'static str, heading: &'static str, decimals: usize) -> Self {
         Self {
-            key,
-            heading,
+            key: Cow::Borrowed(key),
+            heading: Cow::Borrowed(heading),
             decimals,
         }
     }
@@ -144,7 +144,7 @@ impl Table {
     pub fn new(rows: Vec<Row>) -> Self {
         let columns = rows
             .first()
-            .map(|row| row.cells.iter().map(|(column, _)| *column).collect())
+            .map(|row| row.cells.iter().map(|(column, _)| column.clone()).collect())
             .unwrap_or_default();
         let (rows, latencies) = rows
             .into_iter()
@@ -196,14 +196,14 @@ impl Table {
 
     /// What stands in this row and column.
     #[must_use]
-    pub fn value<'a>(&self, row: &'a [Value], column: Column) -> Option<&'a Value> {
-        let at = self.columns.iter().position(|known| *known == column)?;
+    pub fn value<'a>(&self, row: &'a [Value], column: &Column) -> Option<&'a Value> {
+        let at = self.columns.iter().position(|known| known == column)?;
         row.get(at)
     }
 
     /// The number that stands in this row and column, if one does.
     #[must_use]
-    pub fn number(&self, row: &[Value], column: Column) -> Option<f64> {
+    pub fn number(&self, row: &[Value], column: &Column) -> Option<f64> {
         match self.value(row, column)? {
             Value::Number(number) => Some(*number),
             _ => None,
@@ -243,6 +243,12 @@ impl Row {
         self.with(column, Value::Count(count))
     }
 
+    /// Adds something counted, if it was.
+    #[must_use]
+    pub fn optional_count(self, column: Column, count: Option<u64>) -> Self {
+        self.with(column, count.map_or(Value::Missing, Value::Count))
+    }
+
     /// Adds something measured, if it was.
     #[must_use]
     pub fn number(self, column: Column, number: Option<f64>) -> Self {
@@ -255,14 +261,17 @@ impl Row {
         self.number(column, duration.map(|time| time.as_nanos() as f64 / 1e6))
     }
 
-    /// Adds mean, percentiles and maximum of the latencies.
+    /// Adds mean, percentiles and maximum of the latencies, and between what the median is.
     #[must_use]
     pub fn latencies(mut self, measurement: &Measurement) -> Self {
         let latencies = &measurement.latencies;
         self.latencies = (latencies.count() > 0).then(|| latencies.clone());
+        let interval = latencies.median_interval();
         let [p50, p99, p999] = PERCENTILES.map(|percent| latencies.percentile(percent));
         self.milliseconds(columns::MEAN_MS, latencies.mean())
             .milliseconds(columns::P50_MS, p50)
+            .milliseconds(columns::P50_LOW_MS, interval.map(|(low, _)| low))
+            .milliseconds(columns::P50_HIGH_MS, interval.map(|(_, high)| high))
             .milliseconds(columns::P99_MS, p99)
             .milliseconds(columns::P99_9_MS, p999)
             .milliseconds(columns::MAX_MS, latencies.max())

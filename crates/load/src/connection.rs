@@ -18,8 +18,8 @@ use tokio::{
 
 use crate::{FailedRequest, Failure, Target, target::Body};
 
-/// The longest problem that is read, and the longest of its details that is kept: more explains no more.
-const LONGEST_PROBLEM: usize = 4096;
+/// The longest body that is read where it matters, and the longest detail of a problem that is kept: more explains no more.
+const LONGEST_BODY: usize = 4096;
 const LONGEST_DETAIL: usize = 120;
 
 /// A connection that is kept open between requests, and opened again when it was closed.
@@ -39,10 +39,13 @@ enum Unanswered {
     Failed(Failure),
 }
 
-/// What came back: a status, and the detail of a problem.
+/// What came back.
 struct Answer {
     status: u16,
+    /// Of a problem.
     detail: Option<String>,
+    /// What was kept of it.
+    body: Vec<u8>,
 }
 
 impl Connection {
@@ -82,6 +85,19 @@ impl Connection {
     /// # Errors
     /// A status other than 2xx, or no complete answer.
     pub async fn request(&mut self) -> Result<Duration, FailedRequest> {
+        self.send(false).await.map(|(latency, _)| latency)
+    }
+
+    /// Sends a request that is not timed, and returns what was answered: 4 KB of it at most.
+    ///
+    /// # Errors
+    /// As of [`request`](Self::request).
+    pub async fn text(&mut self) -> Result<String, FailedRequest> {
+        let (_, answer) = self.send(true).await?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    async fn send(&mut self, keep_body: bool) -> Result<(Duration, Answer), FailedRequest> {
         // A server that closes twice in a row never answers.
         for _ in 0..2 {
             let timeout = self.target.timeout;
@@ -89,14 +105,14 @@ impl Connection {
             let sender = self.ready().await?;
 
             let started = Instant::now();
-            let answer = tokio::time::timeout(timeout, exchange(sender, request)).await;
+            let answer = tokio::time::timeout(timeout, exchange(sender, request, keep_body)).await;
             let latency = started.elapsed();
 
             let failure = match answer {
                 Ok(Ok(answer)) => {
                     self.kept = true;
                     return match answer.status {
-                        200..=299 => Ok(latency),
+                        200..=299 => Ok((latency, answer)),
                         status => Err(FailedRequest {
                             failure: Failure::Status(status),
                             detail: answer.detail,
@@ -182,6 +198,7 @@ where
 async fn exchange(
     sender: &mut SendRequest<Body>,
     request: hyper::Request<Body>,
+    keep_body: bool,
 ) -> Result<Answer, Unanswered> {
     let response = sender
         .try_send_request(request)
@@ -195,17 +212,21 @@ async fn exchange(
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
-    let mut problem = Vec::new();
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
+    let mut body = Vec::new();
+    let mut incoming = response.into_body();
+    while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| Unanswered::Failed(Failure::of_request(&error)))?;
-        if let Some(data) = frame.data_ref().filter(|_| is_problem) {
-            let room = LONGEST_PROBLEM - problem.len();
-            problem.extend_from_slice(&data[..data.len().min(room)]);
+        if let Some(data) = frame.data_ref().filter(|_| is_problem || keep_body) {
+            let room = LONGEST_BODY - body.len();
+            body.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
-    let detail = is_problem.then(|| detail(&problem)).flatten();
-    Ok(Answer { status, detail })
+    let detail = is_problem.then(|| detail(&body)).flatten();
+    Ok(Answer {
+        status,
+        detail,
+        body,
+    })
 }
 
 fn detail(problem: &[u8]) -> Option<String> {

@@ -10,7 +10,7 @@ pub(super) struct Csv;
 impl Exporter for Csv {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
         let mut writer = csv::Writer::from_writer(file);
-        writer.write_record(results.table.columns().iter().map(|column| column.key))?;
+        writer.write_record(results.table.columns().iter().map(|column| &*column.key))?;
         for row in results.table.rows() {
             writer.write_record(row.iter().map(|value| match value {
                 Value::Number(number) => number.to_string(),

@@ -23,7 +23,7 @@ struct Document<'a> {
     groups: Vec<Columns<'a>>,
     notes: &'a [String],
     warnings: &'a [String],
-    rows: Vec<BTreeMap<&'static str, &'a Value>>,
+    rows: Vec<BTreeMap<&'a str, &'a Value>>,
     latencies: Vec<Latencies>,
 }
 
@@ -31,7 +31,7 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Columns<'a> {
     heading: &'a str,
-    columns: Vec<&'static str>,
+    columns: Vec<&'a str>,
 }
 
 /// How many of a row's requests took how long.
@@ -45,7 +45,7 @@ struct Latencies {
 
 impl Exporter for Json {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
-        let keys = results.table.columns().iter().map(|column| column.key);
+        let keys = results.table.columns().iter().map(|column| &*column.key);
         let rows = results.table.rows().iter();
         let circumstances = &results.circumstances;
         let document = Document {
@@ -70,7 +70,7 @@ impl Exporter for Json {
 fn columns(group: &Group) -> Columns<'_> {
     Columns {
         heading: &group.heading,
-        columns: group.columns.iter().map(|column| column.key).collect(),
+        columns: group.columns.iter().map(|column| &*column.key).collect(),
     }
 }
 

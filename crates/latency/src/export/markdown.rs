@@ -35,8 +35,8 @@ impl Exporter for Markdown {
 }
 
 fn rows(file: &mut dyn Write, table: &Table, shown: &[usize]) -> std::io::Result<()> {
-    let column = |at: &usize| table.columns()[*at];
-    line(file, shown.iter().map(|at| escaped(column(at).heading)))?;
+    let column = |at: &usize| &table.columns()[*at];
+    line(file, shown.iter().map(|at| escaped(&column(at).heading)))?;
     let numeric = |at: &usize| table.rows().iter().all(|row| row[*at].is_numeric());
     let ruler = |at| if numeric(at) { "---:" } else { "---" };
     line(file, shown.iter().map(|at| ruler(at).to_owned()))?;

@@ -52,7 +52,7 @@ fn group(table: &Table, columns: &[usize], shown: &[Vec<String>], width: usize) 
         return list(table, columns, row);
     }
     let width_of = |at: usize| {
-        let heading = heading(table.columns()[at].heading);
+        let heading = heading(&table.columns()[at].heading);
         let cells = shown.iter().map(|row| row[at].as_str());
         let widths = cells
             .chain(heading.lines())
@@ -80,7 +80,7 @@ fn list(table: &Table, columns: &[usize], row: &[String]) -> String {
     grid.add_rows(
         columns
             .iter()
-            .map(|&at| [table.columns()[at].heading.to_owned(), row[at].clone()]),
+            .map(|&at| [table.columns()[at].heading.to_string(), row[at].clone()]),
     );
     format!("{grid}\n")
 }
@@ -88,7 +88,11 @@ fn list(table: &Table, columns: &[usize], row: &[String]) -> String {
 fn grid(table: &Table, block: &[usize], shown: &[Vec<String>]) -> String {
     let mut grid = Grid::new();
     grid.load_style(STYLE);
-    grid.set_header(block.iter().map(|&at| heading(table.columns()[at].heading)));
+    grid.set_header(
+        block
+            .iter()
+            .map(|&at| heading(&table.columns()[at].heading)),
+    );
     grid.add_rows(
         shown
             .iter()
@@ -150,7 +154,6 @@ pub(super) fn terminal_width() -> usize {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::circumstances::Circumstances;
     use crate::results::{Column, Row};
@@ -209,7 +212,7 @@ mod tests {
         let deciding = [("here", &[NAME, TIME]), ("there", &[NAME, COUNT])];
         let deciding = deciding.map(|(heading, columns)| Group {
             heading: heading.to_owned(),
-            columns,
+            columns: columns.to_vec(),
         });
         let results = Results {
             deciding: deciding.to_vec(),

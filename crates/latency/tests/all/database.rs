@@ -80,6 +80,7 @@ async fn without_mariadb_a_comparison_skips_what_needs_it_and_says_so() {
     let out = directory.path().join("out");
     let compare = [
         "compare",
+        "--burst=0",
         DATABASE,
         "-n=20",
         "--starts=1",

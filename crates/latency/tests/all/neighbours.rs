@@ -85,6 +85,7 @@ async fn a_failing_function_does_not_falsify_the_rows_of_others() {
     let out = directory.path().join("out");
     let arguments = [
         "compare",
+        "--burst=0",
         "--template",
         template.to_str().unwrap(),
         "-n",

@@ -96,7 +96,8 @@ pub(crate) async fn line_with(child: &mut Child, part: &str) -> String {
 async fn compare_measures_every_function_of_the_template() {
     let out = tempfile::tempdir().unwrap();
     let directory = out.path().to_str().unwrap();
-    let child = in_its_session(&["compare", "-n", "60", "--starts", "2", "--out", directory])
+    let measured = ["compare", "-n", "60", "--starts", "2", "--burst", "200"];
+    let child = in_its_session(&[&measured[..], &["--out", directory]].concat())
         .spawn()
         .unwrap();
     let outcome = finished(child).await;
@@ -140,9 +141,19 @@ async fn compare_measures_every_function_of_the_template() {
         // Another environment has to be made, and initialised.
         let cold = number("modelled_first_request_ms") - number("modelled_mean_ms");
         assert!(cold > number("modelled_init_ms"), "{row}");
-        let month = number("modelled_usd_per_month") / number("modelled_usd_per_million");
-        assert!((month - 5.0).abs() < 1e-9, "{row}");
+        let month = number("modelled_usd_per_month_10000000_calls");
+        assert!(
+            (month / number("modelled_usd_per_million") - 10.0).abs() < 1e-9,
+            "{row}"
+        );
+        assert_eq!(number("modelled_usd_by_the_hour"), 0.0);
     }
+    // Both counters have counted what they acknowledged; the other one counts nothing.
+    for row in [row("counter-dynamodb"), row("counter-s3")] {
+        assert!(row["burst_acknowledged"].as_u64() > Some(0), "{row}");
+        assert_eq!(row["lost_hits"], 0, "{row}");
+    }
+    assert!(row("empty")["lost_hits"].is_null());
     // A backend's own time is in it: S3 takes longer than DynamoDB in the Region, whatever the emulator does.
     let modelled = |name: &str| row(name)["modelled_mean_ms"].as_f64().unwrap();
     assert!(modelled("empty") < modelled("counter-dynamodb"), "{json}");
@@ -152,7 +163,7 @@ async fn compare_measures_every_function_of_the_template() {
     );
     let headings = [
         "Measured here",
-        "Modelled for eu-west-2: which of these for 5 million calls a month?",
+        "Modelled for eu-west-2: which of these for how many calls a month?",
     ];
     for heading in headings {
         assert!(outcome.stdout.contains(heading), "{}", outcome.stdout);

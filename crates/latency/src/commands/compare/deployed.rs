@@ -9,7 +9,7 @@ use super::{
         from_lambda::Prober,
         target,
     },
-    DEPLOYED, beside, published_notes,
+    DEPLOYED, beside, lost_hits, published_notes, told_apart,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
@@ -87,10 +87,12 @@ async fn call_from_here(
     let sequential = in_sequence(targets.clone(), requests, &progress).await?;
     progress.finish();
     let closed_loop = in_closed_loop(&targets).await?;
-    for ((subject, sequential), closed_loop) in subjects.iter_mut().zip(sequential).zip(closed_loop)
-    {
+    let bursts = lost_hits::bursts(&targets, arguments.burst, async |_| {}).await?;
+    let measured = sequential.into_iter().zip(closed_loop).zip(bursts);
+    for (subject, ((sequential, closed_loop), burst)) in subjects.iter_mut().zip(measured) {
         subject.sequential = sequential;
         subject.closed_loop = Some(closed_loop);
+        subject.burst = burst;
     }
     Ok(())
 }
@@ -147,6 +149,9 @@ fn results(
                 .map(|warning| format!("{name}: {warning}")),
         );
     }
+    let latencies: Vec<_> = subjects.iter().map(|it| &it.sequential.latencies).collect();
+    let names: Vec<_> = subjects.iter().map(|it| &*it.name).collect();
+    let rows = told_apart::beside(rows, &latencies, &names);
     let mut notes = notes(arguments, prober);
     notes.extend(published_notes(&published));
     Ok(Results {
@@ -168,6 +173,7 @@ fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
                 .to_owned(),
             sequence_note(requests, TURN),
             closed_loop_note(),
+            lost_hits::note(arguments.burst),
         ],
         Some(prober) => vec![
             format!("Measured from {}.", prober.description()),
@@ -183,6 +189,7 @@ fn notes(arguments: &Compare, prober: Option<&Prober<'_>>) -> Vec<String> {
              cold starts among them, billed is the mean of the others."
         ),
         COST_NOTE.to_owned(),
+        told_apart::NOTE.to_owned(),
     ]);
     notes
 }

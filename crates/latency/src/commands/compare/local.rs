@@ -1,27 +1,27 @@
 //! Every function of the template that an HTTP API leads to, run on this machine, and what it would be in a Region.
 
+mod called;
+mod dollars;
 mod function;
 
-use std::sync::Arc;
-
-use load::Target;
+use local_lambda::Report;
 use local_stack::{SkippedFunction, Stack};
 
-use self::function::Measured;
+use self::{called::Called, function::Measured};
 use super::{
     super::{
         metered::{kernel_ms, metered},
         stack::{path, profile, with_reports},
         target,
     },
-    MEASURED, MODELLED, beside, published_notes,
+    MEASURED, MODELLED, PUBLISHED, beside, lost_hits, published_notes, told_apart,
     turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
 };
 use crate::{
     circumstances::Circumstances,
     cli::Compare,
     columns,
-    cost::Prices,
+    cost::{Monthly, Prices},
     interrupt::Interrupts,
     model::Model,
     output::Progress,
@@ -54,8 +54,8 @@ async fn measure<'a>(
     for function in stack.functions() {
         if let Some(path) = path(function) {
             let url = format!("{}{path}", stack.url());
-            let target = target(&url, arguments.common.timeout).await?;
-            subjects.push(Measured::nothing(function, path, target));
+            let called = Called::not_yet(target(&url, arguments.common.timeout).await?);
+            subjects.push(Measured::nothing(function, path, called));
         }
     }
     anyhow::ensure!(
@@ -64,8 +64,16 @@ async fn measure<'a>(
         arguments.template.template.display()
     );
     start_afresh(arguments, stack, &mut subjects, &mut reports).await?;
-    call_in_sequence(arguments, stack, &mut subjects, &mut reports).await?;
-    call_in_closed_loop(&mut subjects).await?;
+    let mut called: Vec<_> = subjects.iter_mut().map(|it| &mut it.called).collect();
+    let reports = call_in_sequence(arguments, stack, &mut called, &mut reports).await?;
+    call_in_closed_loop(&mut called).await?;
+    for report in reports {
+        let mut subjects = subjects.iter_mut();
+        if let Some(subject) = subjects.find(|it| it.function.name == report.function) {
+            subject.reports.push(report);
+        }
+    }
+    look_for_lost_hits(arguments, stack, &mut subjects).await?;
     let functions: Vec<_> = subjects.iter().map(|it| (it.function, it.path)).collect();
     let metered = metered(stack, &functions, arguments.common.timeout).await?;
     for (subject, metered) in subjects.iter_mut().zip(metered) {
@@ -89,7 +97,7 @@ async fn start_afresh(
         for subject in &mut *subjects {
             subject
                 .cold
-                .add(stack, subject.function, &subject.target, reports)
+                .add(stack, subject.function, &subject.called.target, reports)
                 .await?;
             progress.advance(1);
         }
@@ -98,47 +106,55 @@ async fn start_afresh(
     Ok(())
 }
 
+/// The reports are those of the requests that were timed.
 async fn call_in_sequence(
     arguments: &Compare,
     stack: &Stack,
-    subjects: &mut [Measured<'_>],
+    called: &mut [&mut Called],
     reports: &mut Reports,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Report>> {
     let requests = arguments.requests.get();
-    let functions = subjects.len() as u64;
+    let targets: Vec<_> = called.iter().map(|it| it.target.clone()).collect();
     let progress = Progress::bar(
         "calling one after the other",
-        (WARM_UP + requests) * functions,
+        (WARM_UP + requests) * targets.len() as u64,
     );
-    in_sequence(targets(subjects), WARM_UP, &progress).await?;
+    in_sequence(targets.clone(), WARM_UP, &progress).await?;
     reports.take(stack.host()).await;
 
-    let measured = in_sequence(targets(subjects), requests, &progress).await?;
+    let measured = in_sequence(targets, requests, &progress).await?;
     progress.finish();
-    let mut reports = reports.take(stack.host()).await;
-    for (subject, measured) in subjects.iter_mut().zip(measured) {
-        subject.sequential = measured;
-        let (its, others) = reports
-            .into_iter()
-            .partition(|report| report.function == subject.function.name);
-        (subject.reports, reports) = (its, others);
+    for (called, measured) in called.iter_mut().zip(measured) {
+        called.sequential = measured;
+    }
+    Ok(reports.take(stack.host()).await)
+}
+
+async fn call_in_closed_loop(called: &mut [&mut Called]) -> anyhow::Result<()> {
+    let targets: Vec<_> = called.iter().map(|it| it.target.clone()).collect();
+    let measured = in_closed_loop(&targets).await?;
+    for (called, measured) in called.iter_mut().zip(measured) {
+        called.closed_loop = measured;
     }
     Ok(())
 }
 
-async fn call_in_closed_loop(subjects: &mut [Measured<'_>]) -> anyhow::Result<()> {
-    let measured = in_closed_loop(&targets(subjects)).await?;
-    for (subject, measured) in subjects.iter_mut().zip(measured) {
-        subject.closed_loop = measured;
+async fn look_for_lost_hits(
+    arguments: &Compare,
+    stack: &Stack,
+    subjects: &mut [Measured<'_>],
+) -> anyhow::Result<()> {
+    let targets: Vec<_> = subjects.iter().map(|it| it.called.target.clone()).collect();
+    let functions: Vec<_> = subjects.iter().map(|it| it.function).collect();
+    let bursts = lost_hits::bursts(&targets, arguments.burst, async |at| {
+        // Dozens of environments take memory that the next function's need.
+        stack.host().retire_idle(&functions[at].name).await;
+    })
+    .await?;
+    for (subject, burst) in subjects.iter_mut().zip(bursts) {
+        subject.called.burst = burst;
     }
     Ok(())
-}
-
-fn targets(subjects: &[Measured<'_>]) -> Vec<Arc<Target>> {
-    subjects
-        .iter()
-        .map(|subject| Arc::clone(&subject.target))
-        .collect()
 }
 
 fn results(
@@ -153,7 +169,10 @@ fn results(
     let mut rows = Vec::new();
     let mut warnings = Vec::new();
     let mut failed = 0;
-    let calls_a_month = arguments.calls_a_month.get();
+    let calls_per_month = &arguments.calls_per_month[..];
+    let server: Option<Monthly> = None;
+    let called: Vec<_> = subjects.iter().map(|it| &it.called).collect();
+    let names: Vec<_> = subjects.iter().map(|it| &*it.function.name).collect();
     for subject in subjects {
         let name = &subject.function.name;
         let cost = match subject.cost(&prices) {
@@ -170,10 +189,11 @@ fn results(
                 None
             }
         };
-        let row = subject.row(cost);
-        let row = subject.modelled(row, estimate.as_ref(), &prices, calls_a_month)?;
+        let monthly = subject.monthly(estimate.as_ref(), &prices)?;
+        let row = subject.row(cost).estimate(estimate.as_ref());
+        let row = dollars::beside(row, monthly, calls_per_month, server);
         let row = beside(row, published::beside(name, &published));
-        rows.push(remark(row, subject.remark()));
+        rows.push(remark(row, subject.called.remark()));
         failed += subject.failures().count();
         warnings.extend(
             subject
@@ -182,6 +202,8 @@ fn results(
                 .map(|warning| format!("{name}: {warning}")),
         );
     }
+    let latencies: Vec<_> = called.iter().map(|it| &it.sequential.latencies).collect();
+    let mut rows = told_apart::beside(rows, &latencies, &names);
     // Every other row has the same columns.
     if let Some(row) = rows.first().cloned() {
         rows.extend(skipped.iter().map(|function| {
@@ -204,24 +226,20 @@ fn results(
 fn groups(arguments: &Compare, model: &Model) -> Vec<Group> {
     let measured = Group {
         heading: "Measured here: what a function does, not what it takes on AWS".to_owned(),
-        columns: MEASURED,
+        columns: MEASURED.to_vec(),
     };
+    let mut modelled = MODELLED.to_vec();
+    let published = modelled.split_off(modelled.len() - PUBLISHED);
+    modelled.extend(dollars::columns(&arguments.calls_per_month));
+    modelled.extend(published);
     let modelled = Group {
         heading: format!(
-            "Modelled for {}: which of these for {} calls a month?",
-            model.region(),
-            in_millions(arguments.calls_a_month.get())
+            "Modelled for {}: which of these for how many calls a month?",
+            model.region()
         ),
-        columns: MODELLED,
+        columns: modelled,
     };
     vec![measured, modelled]
-}
-
-fn in_millions(calls: u64) -> String {
-    match calls % 1_000_000 {
-        0 => format!("{} million", calls / 1_000_000),
-        _ => calls.to_string(),
-    }
 }
 
 fn remark(row: Row, remark: &str) -> Row {
@@ -235,11 +253,11 @@ fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<Str
         format!("init: median of {} fresh environments.", arguments.starts),
         "billed: mean of the warm invocations, each in whole milliseconds, on this machine's whole core.".to_owned(),
         model.note(),
-        format!(
-            "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS \
-             calls it makes. $/month: for {} calls, with what the template's database and its proxy cost by the hour at least.",
-            in_millions(arguments.calls_a_month.get())
-        ),
+        "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS calls it \
+         makes. $/month: with what the template's database, its proxy and its servers cost by the hour at least."
+            .to_owned(),
+        lost_hits::note(arguments.burst),
+        told_apart::NOTE.to_owned(),
     ];
     notes.extend(published_notes(published));
     notes

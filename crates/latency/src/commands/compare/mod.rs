@@ -4,6 +4,8 @@
 
 mod deployed;
 mod local;
+mod lost_hits;
+mod told_apart;
 mod turns;
 
 use crate::{
@@ -22,7 +24,9 @@ const DEPLOYED: &[Column] = &[
     columns::P99_MS,
     columns::INIT_MS,
     columns::PEAK_MEMORY_MB,
+    columns::LOST_HITS,
     columns::FAILURES,
+    columns::SAME_P50_AS,
     columns::PUBLISHED_MEAN_MS,
     columns::REMARK,
 ];
@@ -34,11 +38,13 @@ const MEASURED: &[Column] = &[
     columns::P99_MS,
     columns::INIT_MS,
     columns::PEAK_MEMORY_MB,
+    columns::LOST_HITS,
     columns::FAILURES,
+    columns::SAME_P50_AS,
     columns::REMARK,
 ];
 
-/// What is modelled, beside what others published.
+/// What is modelled, beside what others published. What calls cost in a month is added.
 const MODELLED: &[Column] = &[
     columns::ARCHITECTURE,
     columns::MODELLED_MEAN_MS,
@@ -48,9 +54,13 @@ const MODELLED: &[Column] = &[
     columns::MODELLED_FIRST_MS,
     columns::MODELLED_BILLED_MS,
     columns::MODELLED_USD_PER_MILLION,
-    columns::MODELLED_USD_PER_MONTH,
     columns::PUBLISHED_MEAN_MS,
+    columns::PUBLISHED_USD_PER_MILLION,
+    columns::PUBLISHED_USD_PER_MONTH,
 ];
+
+/// The last of them are the published ones.
+const PUBLISHED: usize = 3;
 
 pub(super) async fn run(
     arguments: &Compare,
@@ -71,6 +81,10 @@ fn beside(row: Row, published: Option<&Published>) -> Row {
     row.number(
         columns::PUBLISHED_USD_PER_MILLION,
         published.and_then(|result| result.usd_per_million),
+    )
+    .number(
+        columns::PUBLISHED_USD_PER_MONTH,
+        published.and_then(|result| result.usd_per_month),
     )
     .number(
         columns::PUBLISHED_MEAN_MS,

@@ -104,13 +104,13 @@ pub(super) fn draw(results: &Results, file: &mut dyn Write) -> anyhow::Result<()
 }
 
 fn lines(results: &Results, drawn: &Latencies) -> Vec<Line> {
-    let milliseconds = |row: &[Value], column| results.table.number(row, column);
+    let milliseconds = |row: &[Value], column: &Column| results.table.number(row, column);
     let line = |row: &Vec<Value>| {
         Some(Line {
             name: row.first()?.shown(0),
-            p50: milliseconds(row, drawn.p50)?,
-            p99: milliseconds(row, drawn.p99)?,
-            most: milliseconds(row, drawn.most)?,
+            p50: milliseconds(row, &drawn.p50)?,
+            p99: milliseconds(row, &drawn.p99)?,
+            most: milliseconds(row, &drawn.most)?,
         })
     };
     results.table.rows().iter().filter_map(line).collect()

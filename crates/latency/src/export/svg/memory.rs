@@ -160,7 +160,7 @@ fn curve(
     let column = columns
         .iter()
         .find(|column| table.columns().contains(column));
-    let value = |row: &Vec<Value>| table.number(row, *column?);
+    let value = |row: &Vec<Value>| table.number(row, column?);
     Curve {
         name,
         colour,
@@ -177,13 +177,12 @@ fn names(results: &Results) -> Vec<String> {
 fn remarks(results: &Results) -> Vec<(usize, String)> {
     let table = &results.table;
     let rows = table.rows().iter().enumerate();
-    rows.filter_map(|(at, row)| Some((at, table.value(row, columns::REMARK)?.shown(0))))
+    rows.filter_map(|(at, row)| Some((at, table.value(row, &columns::REMARK)?.shown(0))))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::{
         circumstances::Circumstances,

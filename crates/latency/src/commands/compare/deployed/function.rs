@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use load::{Failures, Latencies, Measurement, Url};
 
-use super::super::super::deployed::{StackFunction, front_door, http_api_event, is_success};
+use super::super::{
+    super::deployed::{StackFunction, front_door, http_api_event, is_success},
+    lost_hits::{self, Burst},
+};
 use crate::{
     aws::{self, Aws, ReportLine},
     columns,
@@ -27,6 +30,7 @@ pub(super) struct DeployedFunction {
     pub(super) sequential: Measurement,
     /// Only this machine calls on several connections.
     pub(super) closed_loop: Option<Measurement>,
+    pub(super) burst: Option<Burst>,
 }
 
 impl DeployedFunction {
@@ -40,6 +44,7 @@ impl DeployedFunction {
             reports: Vec::new(),
             sequential: Measurement::default(),
             closed_loop: None,
+            burst: None,
         }
     }
 
@@ -106,7 +111,7 @@ impl DeployedFunction {
             .iter()
             .map(|report| report.max_memory_used_mb)
             .max();
-        Row::default()
+        let row = Row::default()
             .text(columns::ARCHITECTURE, &self.name)
             .latencies(&self.sequential)
             .number(
@@ -114,7 +119,8 @@ impl DeployedFunction {
                 self.closed_loop
                     .as_ref()
                     .map(Measurement::requests_per_second),
-            )
+            );
+        lost_hits::beside(row, self.burst)
             .failures(&self.failures())
             .milliseconds(columns::INIT_MS, init.percentile(50.0))
             .milliseconds(columns::BILLED_MS, self.billed_duration())

@@ -1,77 +1,60 @@
 //! One function of the template, and what was found.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use load::{Failures, Measurement, Target};
+use load::Failures;
 use local_lambda::Report;
 use local_stack::ServedFunction;
 use region::Estimate;
 
-use super::super::super::{metered::Metered, stack::ColdStarts};
+use super::{
+    super::{
+        super::{metered::Metered, stack::ColdStarts},
+        lost_hits,
+    },
+    called::Called,
+};
 use crate::{
     columns,
-    cost::{self, Cost, Prices, Usage},
+    cost::{self, Cost, Monthly, Prices, Usage},
     model::Model,
     results::{Row, megabytes},
-    warnings::{self, Warning},
+    warnings::Warning,
 };
 
 /// A function, and what was measured of it.
 pub(super) struct Measured<'a> {
     pub(super) function: &'a ServedFunction,
     pub(super) path: &'a str,
-    pub(super) target: Arc<Target>,
+    pub(super) called: Called,
     pub(super) cold: ColdStarts,
-    pub(super) sequential: Measurement,
-    pub(super) closed_loop: Measurement,
     pub(super) reports: Vec<Report>,
     pub(super) metered: Metered,
 }
 
 impl<'a> Measured<'a> {
     /// Nothing is measured yet.
-    pub(super) fn nothing(
-        function: &'a ServedFunction,
-        path: &'a str,
-        target: Arc<Target>,
-    ) -> Self {
+    pub(super) fn nothing(function: &'a ServedFunction, path: &'a str, called: Called) -> Self {
         Self {
             function,
             path,
-            target,
+            called,
             cold: ColdStarts::default(),
-            sequential: Measurement::default(),
-            closed_loop: Measurement::default(),
             reports: Vec::new(),
             metered: Metered::default(),
         }
     }
 
-    /// What the numbers of its row can't say.
-    pub(super) fn remark(&self) -> &'static str {
-        match self.sequential.latencies.count() {
-            0 => "no request succeeded: nothing to compare",
-            _ => "",
-        }
-    }
-
     pub(super) fn failures(&self) -> Failures {
-        let mut all = Failures::default();
-        for measurement in [
-            &self.cold.first,
-            &self.cold.warm,
-            &self.sequential,
-            &self.closed_loop,
-            &self.metered.measurement,
-        ] {
+        let mut all = self.called.failures();
+        for measurement in [&self.cold.first, &self.cold.warm, &self.metered.measurement] {
             all.merge(&measurement.failures, 0);
         }
         all
     }
 
     pub(super) fn warnings(&self) -> Vec<Warning> {
-        let mut all = warnings::of(&self.sequential);
-        all.extend(warnings::of_closed_loop(&self.closed_loop));
+        let mut all = self.called.warnings();
         let cold = self.reports.len() - self.warm_reports().count();
         if cold > 0 {
             all.push(Warning::ColdStarts {
@@ -137,13 +120,8 @@ impl<'a> Measured<'a> {
 
     /// What was measured here.
     pub(super) fn row(&self, cost: Option<Cost>) -> Row {
-        Row::default()
-            .text(columns::ARCHITECTURE, &self.function.name)
-            .latencies(&self.sequential)
-            .number(
-                columns::REQUESTS_PER_SECOND,
-                Some(self.closed_loop.requests_per_second()),
-            )
+        let row = Row::default().text(columns::ARCHITECTURE, &self.function.name);
+        lost_hits::beside(self.called.beside(row), self.called.burst)
             .failures(&self.failures())
             .milliseconds(columns::INIT_MS, self.cold.init.percentile(50.0))
             .milliseconds(columns::BILLED_MS, self.billed_duration())
@@ -154,24 +132,19 @@ impl<'a> Measured<'a> {
             .number(columns::USD_PER_MILLION, cost.map(|cost| cost.total()))
     }
 
-    /// Adds what it would be in the Region. What the calls cost is known only if every call has a price.
-    pub(super) fn modelled(
+    /// What it would cost in a month, if every call it makes has a price.
+    pub(super) fn monthly(
         &self,
-        row: Row,
         estimate: Option<&Estimate>,
         prices: &Prices,
-        calls_a_month: u64,
-    ) -> anyhow::Result<Row> {
-        let row = row.estimate(estimate);
+    ) -> anyhow::Result<Option<Monthly>> {
         let billed = estimate.map(|it| Duration::from_secs_f64(it.billed_mean / 1e3));
         let cost = billed.and_then(|billed| cost::per_million(&self.usage(billed), prices).ok());
-        let cost = cost.map(|cost| cost.total());
         let services = self.metered.calls.keys().map(|(service, _)| &**service);
-        let by_the_hour = cost::per_month(services, prices)?;
-        let millions = calls_a_month as f64 / 1e6;
-        let month = cost.map(|cost| cost * millions + by_the_hour);
-        Ok(row
-            .number(columns::MODELLED_USD_PER_MILLION, cost)
-            .number(columns::MODELLED_USD_PER_MONTH, month))
+        let by_the_hour = cost::backends_per_month(services, prices)?;
+        Ok(cost.map(|cost| Monthly {
+            by_the_hour,
+            per_million: cost.total(),
+        }))
     }
 }
