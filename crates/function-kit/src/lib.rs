@@ -6,7 +6,6 @@ pub mod connection;
 pub mod deadline;
 pub mod environment;
 pub mod logs;
-mod problem;
 #[cfg(feature = "testing")]
 pub mod testing;
 

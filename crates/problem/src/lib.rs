@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use lambda_http::{
-    Body, Response,
-    http::{
-        HeaderName, HeaderValue, StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
-    },
+use http::{
+    HeaderName, HeaderValue, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde_json::json;
 
@@ -66,7 +63,8 @@ impl Problem {
     }
 }
 
-impl From<Problem> for Response<Body> {
+/// With the body of whatever answers: a function's or a server's.
+impl<B: From<String>> From<Problem> for Response<B> {
     fn from(problem: Problem) -> Self {
         let body = json!({
             // RFC 9457, 4.2.1: with about:blank, the title is that of the status.
@@ -75,7 +73,7 @@ impl From<Problem> for Response<Body> {
             "title": problem.status.canonical_reason(),
             "detail": problem.detail,
         });
-        let mut response = Response::new(Body::from(body.to_string()));
+        let mut response = Response::new(B::from(body.to_string()));
         *response.status_mut() = problem.status;
         response.headers_mut().extend([
             (
@@ -95,13 +93,13 @@ mod tests {
 
     use super::*;
 
-    fn body(response: &Response<Body>) -> Value {
-        serde_json::from_slice(response.body()).unwrap()
+    fn body(response: &Response<String>) -> Value {
+        serde_json::from_str(response.body()).unwrap()
     }
 
     #[test]
     fn a_problem_is_problem_json() {
-        let response = Response::from(Problem::internal("The counter is broken."));
+        let response = Response::<String>::from(Problem::internal("The counter is broken."));
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
@@ -118,14 +116,14 @@ mod tests {
 
     #[test]
     fn a_wrong_method_is_told_the_right_ones() {
-        let response = Response::from(Problem::method_not_allowed("GET"));
+        let response = Response::<String>::from(Problem::method_not_allowed("GET"));
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()[ALLOW], "GET");
     }
 
     #[test]
     fn what_heals_by_itself_says_when_to_try_again() {
-        let response = Response::from(Problem::unavailable("Down.", Duration::from_secs(2)));
+        let response = Response::<String>::from(Problem::unavailable("Down.", Duration::from_secs(2)));
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
     }
