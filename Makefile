@@ -17,19 +17,19 @@ DATABASE := --parameter Database=aurora
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 latency mariadb format lint tests-built unit-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb format lint tests-built unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
+demo: functions servers latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare $(DATABASE) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
-up: functions latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+up: functions servers latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(DATABASE)
 
-bench: functions latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, queue, region or database
+bench: functions servers latency mariadb .tools/ministack.installed .tools/fastapi.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, queue, region, server or database
 	@scripts/require 'command -v wrk' wrk
 	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
 	@cargo lambda build --release --locked --quiet -p bare-calls
@@ -51,7 +51,7 @@ lint: tests-built
 	@echo "== lints: none"
 
 # More threads than cores: most tests wait most of the time.
-unit-tests: tests-built .tools/ministack.installed functions mariadb
+unit-tests: tests-built .tools/ministack.installed functions servers mariadb
 	@echo "== tests"
 	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
@@ -71,11 +71,15 @@ functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials
 	@echo "== functions for arm64: cargo lambda build --arm64 (two or three minutes the first time)"
 	@cargo lambda build --locked --quiet --arm64 --lambda-dir target/lambda-arm64
 
+servers: .tools/build-essentials ## Build the servers
+	@echo "== servers: one static program each (a minute the first time)"
+	@scripts/build-server counter-server
+
 latency: .tools/build-essentials ## Build the latency command
 	@echo "== the latency command (two minutes the first time)"
 	@cargo build --quiet --locked -p latency
 
-tools: .tools/ministack.installed .tools/cargo-lambda.installed ## Install the pinned tools into .tools/
+tools: .tools/ministack.installed .tools/cargo-lambda.installed .tools/fastapi.installed ## Install the pinned tools into .tools/
 
 # A tool is a Python environment of its own, made from its list of pinned versions and made anew when that changes.
 .tools/%.installed: tools/%.txt

@@ -28,7 +28,7 @@ pub enum Error {
     #[error("{server} ended: {last_line}")]
     Ended {
         /// Which server.
-        server: &'static str,
+        server: String,
         /// What its log said last.
         last_line: String,
     },
@@ -36,7 +36,7 @@ pub enum Error {
     #[error("{server} did not answer within {} s: {last_line}", waited.as_secs())]
     Silent {
         /// Which server.
-        server: &'static str,
+        server: String,
         /// How long it was waited for.
         waited: Duration,
         /// What its log said last.
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("{server} did not end within {} s", waited.as_secs())]
     StillRunning {
         /// Which server.
-        server: &'static str,
+        server: String,
         /// How long it was waited for.
         waited: Duration,
     },

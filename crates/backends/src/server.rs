@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+const SHORTEST_POLL_INTERVAL: Duration = Duration::from_millis(1);
+
 /// How long one question whether it is healthy may take. Whoever took our port may never answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
@@ -30,7 +32,7 @@ const ATTEMPTS: usize = 5;
 /// A server that runs, or has run and can again. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    name: &'static str,
+    name: String,
     // Before the directory, so that it is gone when the directory goes.
     process: Option<Companion>,
     directory: TempDir,
@@ -45,11 +47,11 @@ pub(crate) struct Start {
 
 impl Server {
     /// A directory for a server, of which messages and log speak by this name.
-    pub(crate) fn new(name: &'static str) -> Result<Self, Error> {
+    pub(crate) fn new(name: &str) -> Result<Self, Error> {
         let directory = TempDir::with_prefix(format!("{}-", name.to_lowercase()))
             .map_err(Error::io("a temporary directory can't be made"))?;
         Ok(Self {
-            name,
+            name: name.to_owned(),
             process: None,
             directory,
         })
@@ -80,10 +82,12 @@ impl Server {
                 self.process = Some(process);
                 return Ok(());
             }
-            tokio::time::sleep(POLL_INTERVAL).await;
+            // How long a start took is known to a tenth, and one that takes long is left alone.
+            let next = (since.elapsed() / 10).clamp(SHORTEST_POLL_INTERVAL, POLL_INTERVAL);
+            tokio::time::sleep(next).await;
         }
         Err(Error::Silent {
-            server: self.name,
+            server: self.name.clone(),
             waited: PATIENCE,
             last_line: self.last_line(),
         })
@@ -148,7 +152,7 @@ impl Server {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
         Err(Error::StillRunning {
-            server: self.name,
+            server: self.name.clone(),
             waited: PATIENCE,
         })
     }
@@ -162,7 +166,7 @@ impl Server {
             // What a shell says of a program that it can't run (POSIX, "Exit Status for Commands").
             Some(126 | 127) => Error::NoInterpreter(program.to_owned()),
             _ => Error::Ended {
-                server: self.name,
+                server: self.name.clone(),
                 last_line: self.last_line(),
             },
         }

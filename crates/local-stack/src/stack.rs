@@ -12,6 +12,7 @@ use region::{Profile, Recorded};
 use crate::{
     ApiCall, Database, DatabaseSettings, Error, ServedFunction,
     relay::{Delays, Recorder, Relays, Watch},
+    servers::{self, Server},
     service::{Listeners, Service},
     template::{Databases, Endpoints, QueueRoute, Resolved, STACK_NAME, Sketch},
     way_in::WayIn,
@@ -70,6 +71,7 @@ pub struct Stack {
     ministack: Ministack,
     database: Option<Database>,
     served: Vec<ServedFunction>,
+    servers: Vec<Server>,
     skipped: Vec<SkippedFunction>,
     functions: Vec<Function>,
     queue_routes: Vec<QueueRoute>,
@@ -82,6 +84,7 @@ impl Stack {
     pub async fn start(settings: Settings) -> Result<Self, Error> {
         let listeners = Listeners::bind(settings.port).await?;
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
+        let described = sketch.servers()?;
         let database = database(&sketch.databases()?, settings.database).await?;
         let template = sketch.evaluate(Endpoints {
             api: listeners.url(),
@@ -113,6 +116,7 @@ impl Stack {
             name,
             reason: backends::mariadb::not_installed().to_string(),
         });
+        let (servers, skipped_servers) = servers::start(&settings.template, described).await?;
         let delayed = match settings.distances.backends {
             None => None,
             Some(profile) => {
@@ -144,7 +148,8 @@ impl Stack {
             ministack,
             database,
             served,
-            skipped: skipped.collect(),
+            servers,
+            skipped: skipped.chain(skipped_servers).collect(),
             functions,
             queue_routes,
             outputs,
@@ -169,7 +174,13 @@ impl Stack {
         &self.served
     }
 
-    /// The functions of the template that are not served, in the template's order.
+    /// The servers of ours that run beside the functions, in the template's order. The stack's distances and its
+    /// [`metered`](Self::metered) twin leave them out.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// The functions and servers of the template that are not served, in the template's order.
     pub fn skipped(&self) -> &[SkippedFunction] {
         &self.skipped
     }
@@ -260,6 +271,7 @@ impl Stack {
         }
         drop(self.way_in);
         self.service.close().await?;
+        servers::stop(self.servers).await?;
         self.ministack.stop().await?;
         if let Some(database) = self.database {
             database.stop().await?;

@@ -13,6 +13,7 @@ mod parameters;
 mod properties;
 mod resources;
 mod scope;
+mod servers;
 mod substitution;
 mod value;
 mod yaml;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     api::QueueRoute,
     databases::{ConnectionPool, Databases},
     scope::{Endpoints, STACK_NAME},
+    servers::Server,
 };
 use self::{
     deferred::Deferred,
@@ -105,6 +107,11 @@ impl Sketch {
     /// The databases that the template has.
     pub(crate) fn databases(&self) -> Result<Databases, Error> {
         databases::read(&self.root, &self.scope).map_err(|fault| error(&self.path, fault))
+    }
+
+    /// The servers of ours that are run beside the functions.
+    pub(crate) fn servers(&self) -> Result<Vec<Server>, Error> {
+        servers::read(&self.root, &self.scope, &self.path).map_err(|fault| error(&self.path, fault))
     }
 
     /// Evaluates everything, the resources that are served being there.

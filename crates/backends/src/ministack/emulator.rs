@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 
-use super::{ACCOUNT_ID, REGION, endpoint::send};
+use super::{ACCOUNT_ID, REGION};
 use crate::{
     Error,
+    client::send,
     process::Signal,
     server::{Server, Start, on_free_ports},
 };

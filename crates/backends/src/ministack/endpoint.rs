@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, header, request};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http_body_util::Full;
 
 use super::Ministack;
-use crate::Error;
+use crate::{
+    Error,
+    client::{describe, send},
+};
 
 /// The region that the emulator answers for.
 pub const REGION: &str = "eu-west-2";
@@ -66,22 +65,4 @@ impl Ministack {
             Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.request(service, request, body).await
     }
-}
-
-/// Sends one request on a connection of its own.
-pub(crate) async fn send(request: Request<Full<Bytes>>) -> Result<Response<String>, String> {
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(0)
-        .build_http();
-    let answer = client.request(request).await.map_err(describe)?;
-    let (parts, body) = answer.into_parts();
-    let body = body.collect().await.map_err(describe)?;
-    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-    Ok(Response::from_parts(parts, body))
-}
-
-/// The innermost cause: "Connection refused" rather than "client error (Connect)".
-fn describe(error: impl std::error::Error + 'static) -> String {
-    let innermost = anyhow::Chain::new(&error).last();
-    innermost.unwrap_or(&error).to_string()
 }
