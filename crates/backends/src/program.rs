@@ -165,5 +165,7 @@ async fn is_well(url: &str) -> bool {
     let Ok(request) = Request::get(url).body(Full::<Bytes>::default()) else {
         return false;
     };
-    send(request).await.is_ok_and(|answer| answer.status().is_success())
+    send(request)
+        .await
+        .is_ok_and(|answer| answer.status().is_success())
 }

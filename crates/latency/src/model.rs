@@ -32,6 +32,12 @@ impl Model {
         self.profile.region()
     }
 
+    /// The way of the callers there and back, in milliseconds.
+    #[must_use]
+    pub fn round_trip_ms(&self) -> f64 {
+        self.round_trip_ms
+    }
+
     /// What callers of a function would see through an HTTP API.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub use host::{Error, Host, HostSettings, OnReport};
 pub use invocation::{FunctionError, Invocation, InvokeError};
 pub use logs::{Logs, OnLine};
 pub use phase::{OnPhase, Phase, PhaseChange};
-pub use process::cpu_time;
+pub use process::{cpu_time, peak_memory};
 pub use report::{Report, Status};
 pub use runtime::block_on;
 pub use sqs::sqs_client;

@@ -30,6 +30,11 @@ impl PeakMemory {
     }
 }
 
+/// The most memory in bytes that a process has had resident so far; `None` once it has ended, and where the system does not tell.
+pub fn peak_memory(process_id: u32) -> Option<u64> {
+    PeakMemory::of(Pid::from_raw(process_id.cast_signed())?).bytes()
+}
+
 /// The processor time that a process has used so far, user and system, all its threads; `None` once it has ended, and where the
 /// system has no such clock.
 #[cfg(target_os = "linux")]

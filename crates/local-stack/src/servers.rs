@@ -75,7 +75,11 @@ pub(crate) async fn start(
                 Err(error) => return Err(error.into()),
             }
         } else {
-            format!("{} is missing: run `{}`", file.display(), described.built_by)
+            format!(
+                "{} is missing: run `{}`",
+                file.display(),
+                described.built_by
+            )
         };
         if !described.is_optional {
             return Err(Error::Template {

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_heals_by_itself_says_when_to_try_again() {
-        let response = Response::<String>::from(Problem::unavailable("Down.", Duration::from_secs(2)));
+        let response =
+            Response::<String>::from(Problem::unavailable("Down.", Duration::from_secs(2)));
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
     }

@@ -100,7 +100,10 @@ impl Log {
         lines.is_ending = true;
         self.0.changed.notify_all();
         let unwritten = |lines: &mut Lines| lines.is_writing || !lines.text.is_empty();
-        let waited = self.0.changed.wait_timeout_while(lines, PATIENCE, unwritten);
+        let waited = self
+            .0
+            .changed
+            .wait_timeout_while(lines, PATIENCE, unwritten);
         drop(waited);
     }
 
@@ -144,7 +147,8 @@ impl Shared {
             drop(lines);
             if left_out > 0 {
                 let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-                let message = format!("{left_out} lines are left out: the log is not read fast enough");
+                let message =
+                    format!("{left_out} lines are left out: the log is not read fast enough");
                 let line = json!({"time": time, "level": "WARN", "message": message});
                 let _ = writeln!(taken, "{line}");
             }

@@ -25,7 +25,9 @@ pub(crate) fn allow(connections: u32, log: &Log) -> u32 {
     if room < connections {
         log.message(
             "WARN",
-            &format!("{room} connections instead of {connections}: the limit of open files is {granted}"),
+            &format!(
+                "{room} connections instead of {connections}: the limit of open files is {granted}"
+            ),
         );
     }
     connections.min(room)

@@ -100,7 +100,9 @@ impl Server {
             () = take => {}
         }
         drop(listener);
-        shared.log.message("INFO", "ending: requests under way are answered");
+        shared
+            .log
+            .message("INFO", "ending: requests under way are answered");
         let _ = ending.send(true);
         match timeout(GRACE, room.acquire_many(all)).await {
             Ok(_) => Ok(()),

@@ -104,7 +104,10 @@ impl StateFile {
             Err(error) => return Err(io_error(path, "the state can't be opened")(error)),
         };
         let about = file.metadata();
-        if !about.map_err(io_error(path, "the state can't be read"))?.is_file() {
+        if !about
+            .map_err(io_error(path, "the state can't be read"))?
+            .is_file()
+        {
             return Err(Error::NotFile(path.to_owned()));
         }
         lock(&file, path)?;

@@ -11,13 +11,6 @@ const AURORA_CAPACITY_UNITS: f64 = 0.5;
 /// A proxy is charged for the capacity units of its database, but for eight at least (Amazon RDS Proxy pricing).
 const PROXY_CAPACITY_UNITS: f64 = 8.0;
 
-/// The volume that an instance starts from, in GB: that of Amazon Linux.
-const VOLUME_GB: f64 = 8.0;
-
-/// The smallest task of Fargate (Amazon ECS developer guide, "Task size").
-const TASK_VCPU: f64 = 0.25;
-const TASK_GB: f64 = 0.5;
-
 /// An item of the price list, and how much of it is used all the time.
 type Item = (&'static str, f64);
 
@@ -39,47 +32,27 @@ pub fn backends_per_month<'a>(
     let mut used: Vec<_> = services.flat_map(items_of_backend).collect();
     used.sort_by_key(|(item, _)| *item);
     used.dedup();
-    per_month(used, prices)
+    per_month(used.into_iter().copied(), prices)
 }
 
-/// What a server costs in a month in US dollars: `fargate` is the smallest task there, everything else the type of an EC2
-/// instance. Each has a public address and no load balancer.
-///
-/// Not in it: data transfer.
+/// What items of the price list cost in a month in US dollars, so many units of each being there all the time.
 ///
 /// # Errors
 /// A price can't be had.
-pub fn server_per_month(runs_on: &str, prices: &Prices) -> Result<f64, PriceError> {
-    let address = ("public-ipv4", 1.0);
-    if runs_on == "fargate" {
-        let task = [
-            ("fargate-vcpu", TASK_VCPU),
-            ("fargate-gb", TASK_GB),
-            address,
-        ];
-        return per_month(&task, prices);
-    }
-    let instance = prices.of(&format!("ec2-{runs_on}"))?.usd * HOURS;
-    // By the month as it is.
-    let volume = prices.of("ebs-gp3")?.usd * VOLUME_GB;
-    Ok(instance + volume + per_month(&[address], prices)?)
-}
-
-/// What a load balancer costs in a month in US dollars when nobody uses it.
-///
-/// # Errors
-/// A price can't be had.
-pub fn load_balancer_per_month(prices: &Prices) -> Result<f64, PriceError> {
-    per_month(&[("load-balancer", 1.0)], prices)
-}
-
-fn per_month<'a>(
-    items: impl IntoIterator<Item = &'a Item>,
+pub fn per_month<'a>(
+    items: impl Iterator<Item = (&'a str, f64)>,
     prices: &Prices,
 ) -> Result<f64, PriceError> {
     let mut usd = 0.0;
     for (item, units) in items {
-        usd += prices.of(item)?.usd * units * HOURS;
+        let price = prices.of(item)?;
+        // A volume is paid by the month.
+        let times = if price.unit.ends_with("month") {
+            1.0
+        } else {
+            HOURS
+        };
+        usd += price.usd * units * times;
     }
     Ok(usd)
 }
@@ -119,16 +92,20 @@ mod tests {
     #[test]
     fn a_server_costs_what_it_costs_by_hand() {
         let prices = Prices::eu_west_2().unwrap();
+        let month = |items: &[(&'static str, f64)]| per_month(items.iter().copied(), &prices);
         // 730 × $0.0118, 8 GB × $0.0928, 730 × $0.005.
-        assert_dollars(server_per_month("t3.micro", &prices), 8.614 + 0.7424 + 3.65);
-        // 730 × (0.25 × $0.04656 + 0.5 × $0.00511 + $0.005).
-        assert_dollars(
-            server_per_month("fargate", &prices),
-            8.4972 + 1.86515 + 3.65,
-        );
+        let instance = [
+            ("ec2-t3.micro", 1.0),
+            ("ebs-gp3", 8.0),
+            ("public-ipv4", 1.0),
+        ];
+        assert_dollars(month(&instance), 8.614 + 0.7424 + 3.65);
+        // 730 × (0.25 × $0.04656 + 0.5 × $0.00511).
+        let task = [("fargate-vcpu", 0.25), ("fargate-gb", 0.5)];
+        assert_dollars(month(&task), 8.4972 + 1.86515);
         // The published load balancer, $19.32, cost the same.
-        assert_dollars(load_balancer_per_month(&prices), 19.3158);
-        let unknown = server_per_month("x9.nano", &prices).unwrap_err();
+        assert_dollars(month(&[("load-balancer", 1.0)]), 19.3158);
+        let unknown = month(&[("ec2-x9.nano", 1.0)]).unwrap_err();
         assert_eq!(
             unknown.to_string(),
             "the price list has no item 'ec2-x9.nano'"

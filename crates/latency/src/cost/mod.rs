@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use region::{Architecture, FrontDoor};
 
-pub use hourly::{backends_per_month, load_balancer_per_month, server_per_month};
+pub use hourly::{backends_per_month, per_month};
 pub use monthly::Monthly;
 pub use prices::{Error as PriceError, Price, Prices};
 pub use queue::{QueueUsage, per_million_messages};

@@ -162,10 +162,26 @@ Resources: {}
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (from, to, expected) in [
-            ("      Path: /hits\n      PaidBy", "      PaidBy", "9: one has no Path"),
-            ("vcpu: 0.25", "vcpu: few", "14: vcpu must be a number of units"),
-            ("BuiltBy: make one", "BuiltOn: today", "10: BuiltOn of one is not supported locally"),
-            ("Condition: With", "Condition: Without", "16: there is no condition WithoutBaselines"),
+            (
+                "      Path: /hits\n      PaidBy",
+                "      PaidBy",
+                "9: one has no Path",
+            ),
+            (
+                "vcpu: 0.25",
+                "vcpu: few",
+                "14: vcpu must be a number of units",
+            ),
+            (
+                "BuiltBy: make one",
+                "BuiltOn: today",
+                "10: BuiltOn of one is not supported locally",
+            ),
+            (
+                "Condition: With",
+                "Condition: Without",
+                "16: there is no condition WithoutBaselines",
+            ),
         ] {
             assert!(TEMPLATE.contains(from), "{from}");
             let fault = servers(&TEMPLATE.replace(from, to), "all").unwrap_err();

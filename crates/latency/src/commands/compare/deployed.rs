@@ -87,7 +87,7 @@ async fn call_from_here(
     let sequential = in_sequence(targets.clone(), requests, &progress).await?;
     progress.finish();
     let closed_loop = in_closed_loop(&targets).await?;
-    let bursts = lost_hits::bursts(&targets, arguments.burst, async |_| {}).await?;
+    let bursts = lost_hits::bursts(&targets, arguments.burst, async || {}).await?;
     let measured = sequential.into_iter().zip(closed_loop).zip(bursts);
     for (subject, ((sequential, closed_loop), burst)) in subjects.iter_mut().zip(measured) {
         subject.sequential = sequential;

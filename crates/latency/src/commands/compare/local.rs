@@ -1,33 +1,28 @@
-//! Every function of the template that an HTTP API leads to, run on this machine, and what it would be in a Region.
+//! Every function of the template that an HTTP API leads to and every server, run on this machine, and what they would be in a
+//! Region.
 
 mod called;
 mod dollars;
+mod found;
 mod function;
+mod server;
 
 use local_lambda::Report;
-use local_stack::{SkippedFunction, Stack};
+use local_stack::Stack;
 
-use self::{called::Called, function::Measured};
+use self::{called::Called, found::Found, function::Measured, server::MeasuredServer};
 use super::{
     super::{
         metered::{kernel_ms, metered},
         stack::{path, profile, with_reports},
         target,
     },
-    MEASURED, MODELLED, PUBLISHED, beside, lost_hits, published_notes, told_apart,
-    turns::{TURN, WARM_UP, closed_loop_note, in_closed_loop, in_sequence, sequence_note},
+    lost_hits,
+    turns::{WARM_UP, in_closed_loop, in_sequence},
 };
 use crate::{
-    circumstances::Circumstances,
-    cli::Compare,
-    columns,
-    cost::{Monthly, Prices},
-    interrupt::Interrupts,
-    model::Model,
-    output::Progress,
-    published::{self, Published},
-    reports::Reports,
-    results::{Group, Results, Row, Table},
+    circumstances::Circumstances, cli::Compare, interrupt::Interrupts, model::Model,
+    output::Progress, reports::Reports, results::Results,
 };
 
 pub(super) async fn run(
@@ -36,11 +31,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<Results> {
     with_reports(&arguments.template, interrupts, async |stack, reports| {
         let circumstances = Circumstances::now();
-        let subjects = measure(arguments, stack, reports).await?;
+        let found = measure(arguments, stack, reports).await?;
         let distances = &arguments.template.distances;
-        let kernel_ms = kernel_ms(subjects.iter().map(|it| &it.metered));
+        let kernel_ms = kernel_ms(found.functions.iter().map(|it| &it.metered));
         let model = Model::new(profile(&distances.region)?, distances.client_rtt, kernel_ms);
-        results(arguments, circumstances, &subjects, &model, stack.skipped())
+        found.results(arguments, circumstances, &model)
     })
     .await
 }
@@ -49,37 +44,45 @@ async fn measure<'a>(
     arguments: &Compare,
     stack: &'a Stack,
     mut reports: Reports,
-) -> anyhow::Result<Vec<Measured<'a>>> {
-    let mut subjects = Vec::new();
+) -> anyhow::Result<Found<'a>> {
+    let mut found = Found::nothing(stack);
+    let timeout = arguments.common.timeout;
     for function in stack.functions() {
         if let Some(path) = path(function) {
             let url = format!("{}{path}", stack.url());
-            let called = Called::not_yet(target(&url, arguments.common.timeout).await?);
-            subjects.push(Measured::nothing(function, path, called));
+            let called = Called::not_yet(target(&url, timeout).await?);
+            let function = Measured::nothing(function, path, called);
+            found.functions.push(function);
         }
     }
     anyhow::ensure!(
-        !subjects.is_empty(),
+        !found.functions.is_empty(),
         "{} has no function with a GET route without parameters",
         arguments.template.template.display()
     );
-    start_afresh(arguments, stack, &mut subjects, &mut reports).await?;
-    let mut called: Vec<_> = subjects.iter_mut().map(|it| &mut it.called).collect();
+    for server in stack.servers() {
+        let url = format!("{}{}", server.url(), server.path());
+        let called = Called::not_yet(target(&url, timeout).await?);
+        found.servers.push(MeasuredServer { server, called });
+    }
+    start_afresh(arguments, stack, &mut found.functions, &mut reports).await?;
+    let mut called = found.called_mut();
     let reports = call_in_sequence(arguments, stack, &mut called, &mut reports).await?;
     call_in_closed_loop(&mut called).await?;
+    look_for_lost_hits(arguments, stack, &mut called).await?;
     for report in reports {
-        let mut subjects = subjects.iter_mut();
-        if let Some(subject) = subjects.find(|it| it.function.name == report.function) {
-            subject.reports.push(report);
+        let mut functions = found.functions.iter_mut();
+        if let Some(of) = functions.find(|it| it.function.name == report.function) {
+            of.reports.push(report);
         }
     }
-    look_for_lost_hits(arguments, stack, &mut subjects).await?;
-    let functions: Vec<_> = subjects.iter().map(|it| (it.function, it.path)).collect();
-    let metered = metered(stack, &functions, arguments.common.timeout).await?;
-    for (subject, metered) in subjects.iter_mut().zip(metered) {
-        subject.metered = metered;
+    let functions = found.functions.iter();
+    let functions: Vec<_> = functions.map(|it| (it.function, it.path)).collect();
+    let metered = metered(stack, &functions, timeout).await?;
+    for (function, metered) in found.functions.iter_mut().zip(metered) {
+        function.metered = metered;
     }
-    Ok(subjects)
+    Ok(found)
 }
 
 async fn start_afresh(
@@ -142,123 +145,18 @@ async fn call_in_closed_loop(called: &mut [&mut Called]) -> anyhow::Result<()> {
 async fn look_for_lost_hits(
     arguments: &Compare,
     stack: &Stack,
-    subjects: &mut [Measured<'_>],
+    called: &mut [&mut Called],
 ) -> anyhow::Result<()> {
-    let targets: Vec<_> = subjects.iter().map(|it| it.called.target.clone()).collect();
-    let functions: Vec<_> = subjects.iter().map(|it| it.function).collect();
-    let bursts = lost_hits::bursts(&targets, arguments.burst, async |at| {
+    let targets: Vec<_> = called.iter().map(|it| it.target.clone()).collect();
+    let bursts = lost_hits::bursts(&targets, arguments.burst, async || {
         // Dozens of environments take memory that the next function's need.
-        stack.host().retire_idle(&functions[at].name).await;
+        for function in stack.functions() {
+            stack.host().retire_idle(&function.name).await;
+        }
     })
     .await?;
-    for (subject, burst) in subjects.iter_mut().zip(bursts) {
-        subject.called.burst = burst;
+    for (called, burst) in called.iter_mut().zip(bursts) {
+        called.burst = burst;
     }
     Ok(())
-}
-
-fn results(
-    arguments: &Compare,
-    circumstances: Circumstances,
-    subjects: &[Measured<'_>],
-    model: &Model,
-    skipped: &[SkippedFunction],
-) -> anyhow::Result<Results> {
-    let prices = Prices::eu_west_2()?;
-    let published = published::all()?;
-    let mut rows = Vec::new();
-    let mut warnings = Vec::new();
-    let mut failed = 0;
-    let calls_per_month = &arguments.calls_per_month[..];
-    let server: Option<Monthly> = None;
-    let called: Vec<_> = subjects.iter().map(|it| &it.called).collect();
-    let names: Vec<_> = subjects.iter().map(|it| &*it.function.name).collect();
-    for subject in subjects {
-        let name = &subject.function.name;
-        let cost = match subject.cost(&prices) {
-            Ok(cost) => Some(cost),
-            Err(error) => {
-                warnings.push(format!("{name}: {error}"));
-                None
-            }
-        };
-        let estimate = match subject.estimate(model) {
-            Ok(estimate) => Some(estimate),
-            Err(error) => {
-                warnings.push(format!("{name}: it is not modelled: {error}"));
-                None
-            }
-        };
-        let monthly = subject.monthly(estimate.as_ref(), &prices)?;
-        let row = subject.row(cost).estimate(estimate.as_ref());
-        let row = dollars::beside(row, monthly, calls_per_month, server);
-        let row = beside(row, published::beside(name, &published));
-        rows.push(remark(row, subject.called.remark()));
-        failed += subject.failures().count();
-        warnings.extend(
-            subject
-                .warnings()
-                .iter()
-                .map(|warning| format!("{name}: {warning}")),
-        );
-    }
-    let latencies: Vec<_> = called.iter().map(|it| &it.sequential.latencies).collect();
-    let mut rows = told_apart::beside(rows, &latencies, &names);
-    // Every other row has the same columns.
-    if let Some(row) = rows.first().cloned() {
-        rows.extend(skipped.iter().map(|function| {
-            let row = row.clone().without_values();
-            let row = row.text(columns::ARCHITECTURE, &function.name);
-            remark(row, &format!("skipped: {}", function.reason))
-        }));
-    }
-    Ok(Results {
-        title: format!("latency compare {}", arguments.template.template.display()),
-        circumstances,
-        table: Table::new(rows),
-        notes: notes(arguments, model, &published),
-        deciding: groups(arguments, model),
-        warnings,
-        failures: failed,
-    })
-}
-
-fn groups(arguments: &Compare, model: &Model) -> Vec<Group> {
-    let measured = Group {
-        heading: "Measured here: what a function does, not what it takes on AWS".to_owned(),
-        columns: MEASURED.to_vec(),
-    };
-    let mut modelled = MODELLED.to_vec();
-    let published = modelled.split_off(modelled.len() - PUBLISHED);
-    modelled.extend(dollars::columns(&arguments.calls_per_month));
-    modelled.extend(published);
-    let modelled = Group {
-        heading: format!(
-            "Modelled for {}: which of these for how many calls a month?",
-            model.region()
-        ),
-        columns: modelled,
-    };
-    vec![measured, modelled]
-}
-
-fn remark(row: Row, remark: &str) -> Row {
-    row.text(columns::REMARK, remark)
-}
-
-fn notes(arguments: &Compare, model: &Model, published: &[Published]) -> Vec<String> {
-    let mut notes = vec![
-        sequence_note(arguments.requests, TURN),
-        closed_loop_note(),
-        format!("init: median of {} fresh environments.", arguments.starts),
-        "billed: mean of the warm invocations, each in whole milliseconds, on this machine's whole core.".to_owned(),
-        model.note(),
-        "cost: list prices of eu-west-2 without free tier, logs and data transfer, for the warm invocation and the AWS calls it \
-         makes. $/month: with what the template's database, its proxy and its servers cost by the hour at least."
-            .to_owned(),
-        lost_hits::note(arguments.burst),
-        told_apart::NOTE.to_owned(),
-    ];
-    notes.extend(published_notes(published));
-    notes
 }

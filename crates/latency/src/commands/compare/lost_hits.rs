@@ -27,17 +27,17 @@ pub(super) struct Burst {
 pub(super) async fn bursts(
     targets: &[Arc<Target>],
     hits: u64,
-    after_each: impl AsyncFn(usize),
+    after_each: impl AsyncFn(),
 ) -> io::Result<Vec<Option<Burst>>> {
     if hits == 0 {
         return Ok(vec![None; targets.len()]);
     }
     let progress = Progress::bar("looking for lost hits", targets.len() as u64);
     let mut bursts = Vec::new();
-    for (at, target) in targets.iter().enumerate() {
+    for target in targets {
         let target = Arc::clone(target);
         bursts.push(on_its_own_thread(move || burst(target, hits)).await?);
-        after_each(at).await;
+        after_each().await;
         progress.advance(1);
     }
     progress.finish();

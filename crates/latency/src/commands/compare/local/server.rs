@@ -1,0 +1,53 @@
+//! One server of the template, and what was found.
+
+use std::time::Duration;
+
+use local_stack::Server;
+
+use super::{super::lost_hits, called::Called};
+use crate::{
+    columns,
+    cost::{Monthly, Prices, per_month},
+    model::Model,
+    results::{Row, megabytes},
+};
+
+/// A server, and what was measured of it.
+pub(super) struct MeasuredServer<'a> {
+    pub(super) server: &'a Server,
+    pub(super) called: Called,
+}
+
+impl MeasuredServer<'_> {
+    /// What it costs in a month: nothing more for a call.
+    pub(super) fn monthly(&self, prices: &Prices) -> anyhow::Result<Monthly> {
+        let items = self.server.paid_by_the_hour().iter();
+        let items = items.map(|(item, units)| (item.as_str(), *units));
+        Ok(Monthly {
+            by_the_hour: per_month(items, prices)?,
+            per_million: 0.0,
+        })
+    }
+
+    /// What was measured here, in a row with the columns of a function's.
+    pub(super) fn row(&self, like: Row) -> Row {
+        let row = like.without_values();
+        let row = row.text(columns::ARCHITECTURE, self.server.name());
+        let peak = local_lambda::peak_memory(self.server.process_id());
+        lost_hits::beside(self.called.beside(row), self.called.burst)
+            .failures(&self.called.failures())
+            .milliseconds(columns::INIT_MS, Some(self.server.started_in()))
+            .number(columns::PEAK_MEMORY_MB, peak.map(megabytes))
+    }
+
+    /// Adds what its callers would see in the Region: their way there and back, and what it takes here.
+    pub(super) fn modelled(&self, row: Row, model: &Model) -> Row {
+        let latencies = &self.called.sequential.latencies;
+        let there = |here: Option<Duration>| {
+            here.map(|here| here.as_secs_f64() * 1e3 + model.round_trip_ms())
+        };
+        row.number(columns::MODELLED_MEAN_MS, there(latencies.mean()))
+            .number(columns::MODELLED_P50_MS, there(latencies.percentile(50.0)))
+            .number(columns::MODELLED_P99_MS, there(latencies.percentile(99.0)))
+    }
+}
