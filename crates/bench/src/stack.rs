@@ -43,7 +43,9 @@ impl Served {
         let (reports, on_report) = Reports::new();
         let template = Template {
             template: "template.yaml".into(),
-            parameters: vec![("Database".to_owned(), "aurora".to_owned())],
+            parameters: [("Database", "aurora"), ("Baselines", "all")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
             database: DatabaseOptions {
                 rows: None,
                 database_url: None,
@@ -92,11 +94,18 @@ impl Served {
         *peak = report.max_memory_used_bytes.max(*peak);
     }
 
+    /// The reports since the last time.
+    pub(crate) async fn take_reports(&mut self) -> Vec<Report> {
+        let reports = self.reports.take(self.stack.host()).await;
+        for report in &reports {
+            self.remember_memory(report);
+        }
+        reports
+    }
+
     /// Peak memory over everything measured so far, and the size of the packages.
     pub(crate) async fn footprints(&mut self) -> anyhow::Result<Vec<Measured>> {
-        for report in self.reports.take(self.stack.host()).await {
-            self.remember_memory(&report);
-        }
+        self.take_reports().await;
         let counters = || {
             self.stack
                 .functions()
