@@ -34,6 +34,8 @@ pub enum Command {
     Check(Check),
     /// Calculations through the queue: posted, done by calc-worker, counted
     Calc(Calc),
+    /// A page made of JSON exports: of one what it says, of several how they differ
+    Report(Report),
     /// Fill a table of a database with what the functions read
     Seed(Seed),
 }
@@ -228,7 +230,7 @@ pub struct Compare {
         default_value = "1000000,10000000,1000000000"
     )]
     pub calls_per_month: Vec<NonZeroU64>,
-    /// The directory for compare.md, compare.json, compare.csv and compare.svg
+    /// The directory for compare.html, compare.md, compare.json, compare.csv and compare.svg
     #[arg(long, value_name = "DIRECTORY", default_value = "out")]
     pub out: PathBuf,
     /// What to serve.
@@ -253,6 +255,7 @@ impl Compare {
             csv: file("compare.csv"),
             markdown: file("compare.md"),
             svg: file("compare.svg"),
+            html: file("compare.html"),
         })
     }
 }
@@ -346,6 +349,17 @@ pub struct Calc {
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What `latency report` is given.
+#[derive(Args, Debug)]
+pub struct Report {
+    /// What --export-json wrote; several are compared in the order in which they were measured
+    #[arg(value_name = "FILE.json", required = true)]
+    pub exports: Vec<PathBuf>,
+    /// The page
+    #[arg(long, value_name = "FILE.html", default_value = "report.html")]
+    pub out: PathBuf,
 }
 
 /// What `latency seed` is given.

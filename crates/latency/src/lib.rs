@@ -19,9 +19,11 @@ pub mod open_files;
 pub mod output;
 pub mod package;
 pub mod published;
+pub mod report;
 pub mod reports;
 pub mod results;
 pub mod warnings;
+mod whole_file;
 
 /// What the user gave makes no sense; says what and why in one line.
 #[derive(Debug, thiserror::Error)]

@@ -101,7 +101,7 @@ impl Value {
         !matches!(self, Self::Text(_) | Self::Counts(_))
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::Counts(counts) => counts.is_empty(),

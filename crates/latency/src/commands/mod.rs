@@ -9,6 +9,7 @@ mod deployed;
 mod from_lambda;
 mod metered;
 mod probe;
+mod report;
 mod seed;
 mod stack;
 mod tune;
@@ -66,6 +67,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let results = tune::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
+        Command::Report(arguments) => report::run(arguments),
         Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,
     }
 }

@@ -8,7 +8,7 @@ use super::Exporter;
 use crate::results::{Column, Group, Results, Value};
 
 /// Raised when what a reader knows is no longer there, or means something else.
-pub(super) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 pub(super) struct Json;
 

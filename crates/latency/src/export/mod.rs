@@ -1,20 +1,22 @@
 //! Results in files: one file a format.
 
 mod csv;
+mod html;
 mod json;
 mod markdown;
 mod svg;
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::{BadInput, results::Results};
+pub(crate) use json::FORMAT as JSON_FORMAT;
+
+use crate::{BadInput, results::Results, whole_file};
 
 /// Writes results in one format.
 trait Exporter {
@@ -36,6 +38,9 @@ pub struct Exports {
     /// Draw the latencies to FILE as an SVG picture
     #[arg(long = "export-svg", value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Write a report to FILE as HTML: the page that `latency report` makes of the JSON
+    #[arg(long = "export-html", value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 impl Exports {
@@ -66,7 +71,7 @@ impl Exports {
     /// A file can't be written.
     pub fn write(&self, results: &Results) -> anyhow::Result<()> {
         for (path, exporter) in self.files() {
-            write(path, exporter, results)
+            whole_file::write(path, |file| exporter.export(results, file))
                 .with_context(|| format!("{} can't be written", path.display()))?;
         }
         Ok(())
@@ -78,22 +83,16 @@ impl Exports {
     }
 
     fn files(&self) -> impl Iterator<Item = (&PathBuf, &'static dyn Exporter)> {
-        let all: [(&Option<PathBuf>, &'static dyn Exporter); 4] = [
+        let all: [(&Option<PathBuf>, &'static dyn Exporter); 5] = [
             (&self.json, &json::Json),
             (&self.csv, &csv::Csv),
             (&self.markdown, &markdown::Markdown),
             (&self.svg, &svg::Svg),
+            (&self.html, &html::Html),
         ];
         all.into_iter()
             .filter_map(|(path, exporter)| path.as_ref().map(|path| (path, exporter)))
     }
-}
-
-fn write(path: &Path, exporter: &dyn Exporter, results: &Results) -> anyhow::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    exporter.export(results, &mut file)?;
-    file.flush()?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use quick_xml::escape::escape;
 use super::{WIDTH, foot, head};
 use crate::{
     columns,
+    report::step,
     results::{Column, Results, Value},
 };
 
@@ -114,29 +115,4 @@ fn lines(results: &Results, drawn: &Latencies) -> Vec<Line> {
         })
     };
     results.table.rows().iter().filter_map(line).collect()
-}
-
-/// A round step between the marks of the axis, for at most ten of them.
-fn step(longest: f64) -> f64 {
-    let least = longest.max(1e-3) / 10.0;
-    let magnitude = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0]
-        .into_iter()
-        .map(|factor| factor * magnitude)
-        .find(|&step| step >= least)
-        .unwrap_or(10.0 * magnitude)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_axis_has_a_few_round_marks() {
-        for (longest, expected) in [(0.9, 0.1), (1.3, 0.2), (3.3, 0.5), (7.0, 1.0), (42.0, 5.0)] {
-            let step = step(longest);
-            assert!((step - expected).abs() < 1e-9, "{step} for {longest}");
-            assert!((2.0..=10.0).contains(&(longest / step)), "{longest}");
-        }
-    }
 }
