@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use crate::{
     BadInput, Ending,
     cli::Report,
+    export::Exports,
     output,
     report::{page, read},
     whole_file,
@@ -14,6 +15,11 @@ use crate::{
 
 pub(super) fn run(arguments: &Report) -> anyhow::Result<Ending> {
     let Report { exports, out } = arguments;
+    let page_only = Exports {
+        html: Some(out.clone()),
+        ..Exports::default()
+    };
+    page_only.check()?;
     let documents = exports.iter().map(|path| read(path));
     let documents = documents.collect::<Result<Vec<_>, BadInput>>()?;
     let page = page(&documents);

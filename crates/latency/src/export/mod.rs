@@ -105,6 +105,7 @@ mod tests {
     use crate::{
         circumstances::Circumstances,
         columns,
+        report::Document,
         results::{Row, Table},
     };
 
@@ -213,6 +214,15 @@ mod tests {
         assert_eq!(picture.matches("<circle").count(), 1);
         assert!(picture.contains("p50 0.50 ms</text>"), "{picture}");
         assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn the_page_is_the_one_made_of_the_json() {
+        let document = Document::from_json(exported(&json::Json).as_bytes()).unwrap();
+        let page = exported(&html::Html);
+        assert_eq!(page, crate::report::page(&[document]));
+        assert!(page.contains("latency test</title>") && page.contains("a | &quot;b&quot;, c"));
+        assert!(page.contains("id=\"latencies\""), "{page}");
     }
 
     #[test]

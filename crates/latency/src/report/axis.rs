@@ -4,7 +4,7 @@
 const DRAWN: std::ops::Range<f64> = 1e-6..1e15;
 
 /// More marks than this are a fence.
-const MOST_MARKS: usize = 9;
+const MOST_MARKS: usize = 12;
 
 /// From a value to its place.
 pub(super) struct Axis {

@@ -82,23 +82,44 @@ pub(super) fn content(documents: &[Document]) -> Content {
                 p { "No run has a p50." }
             } @else {
                 p {
-                    "Each change is from the run before that has the row. Slower or faster: the 95 % intervals of both p50 do \
+                    "The run's number stands for its time and machine above. Each change is from the run before that has the row. Slower or faster: the 95 % intervals of both p50 do \
                      not overlap. An interval knows of chance within a run, not of what else differs between runs or machines."
                 }
-                (table("comparison", Some(0), &columns(&rows, &runs)))
+                (table("comparison", Some(0), &columns(&rows)))
             }
         }
         @if let Some(figure) = figure(&rows, runs.len()) { (figure) }
-        @for (at, run) in runs.iter().enumerate() {
-            @let number = at + 1;
-            (texts(&format!("warnings-{number}"), &format!("Warnings of run {number}"), &run.warnings))
-        }
-        @for (at, run) in runs.iter().enumerate() {
-            @let number = at + 1;
-            (texts(&format!("notes-{number}"), &format!("Notes of run {number}"), &run.notes))
-        }
+        (texts_of(&runs, "warnings", "Warnings", |run| &run.warnings))
+        (texts_of(&runs, "notes", "Notes", |run| &run.notes))
     };
     Content { title, body }
+}
+
+/// What the runs say, once where several say the same.
+fn texts_of(
+    runs: &[&Document],
+    id: &str,
+    heading: &str,
+    of: fn(&Document) -> &Vec<String>,
+) -> Markup {
+    let mut said: Vec<(&[String], Vec<String>)> = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        let number = (at + 1).to_string();
+        match said.iter_mut().find(|(same, _)| same == of(run)) {
+            Some((_, numbers)) => numbers.push(number),
+            None => said.push((of(run), vec![number])),
+        }
+    }
+    html! {
+        @for (said, numbers) in &said {
+            @let runs = if numbers.len() == 1 { "run" } else { "runs" };
+            (texts(
+                &format!("{id}-{}", numbers.join("-")),
+                &format!("{heading} of {runs} {}", numbers.join(", ")),
+                said,
+            ))
+        }
+    }
 }
 
 /// Every name that a run has, in the order of the first run that has it.
@@ -146,7 +167,7 @@ fn runs_columns(runs: &[&Document]) -> Vec<Column> {
 }
 
 /// A line for each row and run.
-fn columns(rows: &[Row], runs: &[&Document]) -> Vec<Column> {
+fn columns(rows: &[Row]) -> Vec<Column> {
     let lines: Vec<(&str, Option<&Found>, &Found)> = rows
         .iter()
         .flat_map(|row| {
@@ -167,9 +188,6 @@ fn columns(rows: &[Row], runs: &[&Document]) -> Vec<Column> {
         column("row", &|name, _, _| Cell::text(name)),
         column("run", &|_, _, found| {
             Cell::number(Some(found.run as f64 + 1.0), |run| run.to_string())
-        }),
-        column("machine", &|_, _, found| {
-            Cell::text(runs.get(found.run).map_or("", |run| run.machine.as_str()))
         }),
         column("p50 (ms)", &|_, _, found| Cell::number(Some(found.p50), ms)),
         column("95 % interval (ms)", &|_, _, found| {
@@ -210,7 +228,7 @@ fn figure(rows: &[Row], runs: usize) -> Option<Markup> {
     let x = |ms: f64| percent(axis.place(ms));
     Some(html! {
         figure #over-runs {
-            h2 { "Measured: p50 and p99 over the runs" }
+            h2 { "Measured: the same as a picture" }
             p {
                 "Milliseconds on a logarithmic axis; in each lane run 1 at the top, run " (runs) " at the bottom. Dot: p50. \
                  Wide line: its 95 % interval. Thin line: up to p99."
@@ -235,6 +253,7 @@ fn figure(rows: &[Row], runs: usize) -> Option<Markup> {
                                 }
                                 circle.point cx=(x(found.p50)) cy=(y) r="4" {}
                             }
+                            line.grid x1="0" x2="100%" y1="100%" y2="100%" {}
                         }
                         div.figures {
                             @if let [first, .., last] = &row.found[..] {

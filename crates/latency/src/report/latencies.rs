@@ -15,6 +15,9 @@ const STEPS: usize = 160;
 /// What a lane's curve is drawn in, stretched to the room it gets.
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 100.0;
+/// A lane with its distance from the one above, in CSS pixels.
+const LANE: u32 = 44;
+const GAP: u32 = 8;
 /// So high is a step with a single request among thousands: an outlier is seen.
 const LEAST_HEIGHT: f64 = 4.0;
 
@@ -49,7 +52,7 @@ pub(super) fn figure(document: &Document) -> Option<Markup> {
         figure #latencies {
             h2 { "Measured: how long requests took" }
             p {
-                "Milliseconds. A lane is as high as its most frequent latency; the line in it is p50, and up to p99 it is dark."
+                "Milliseconds. A lane is as high as its most frequent latency; the line in it is p50, and beyond p99 it is pale."
             }
             // A box and the style sheet: the scale changes without the script.
             input #scale type="checkbox" checked;
@@ -110,7 +113,7 @@ pub(super) fn ruler(axis: &Axis) -> Markup {
                     text x=(percent(axis.place(*value))) y="14" text-anchor="middle" { (label) }
                 }
             }
-            div.figures { "ms" }
+            div.figures {}
         }
     }
 }
@@ -134,16 +137,16 @@ fn curve(lane: &Lane<'_>, axis: &Axis) -> Markup {
         .collect::<Vec<_>>()
         .join(", ");
     html! {
-        svg width="100%" height="46" role="img" {
+        svg width="100%" height=(LANE) role="img" {
             title { (lane.name) ": " (said) }
             (grid(axis))
-            svg width="100%" height="100%" viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" {
+            svg y=(GAP) width="100%" height=(LANE - GAP) viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" {
                 path.tail d=(path(&steps, p99_at..=1.0)) {}
                 path.body d=(path(&steps, 0.0..=p99_at)) {}
             }
             @if let Some(p50) = lane.p50 {
                 @let x = percent(axis.place(p50));
-                line.median x1=(x) x2=(x) y1="0" y2="100%" {}
+                line.median x1=(x) x2=(x) y1=(GAP) y2="100%" {}
             }
             line.floor x1="0" x2="100%" y1="100%" y2="100%" {}
         }

@@ -8,14 +8,16 @@ use super::{
     page::percent,
 };
 
-const HEIGHT: f64 = 340.0;
+const HEIGHT: f64 = 380.0;
 /// The room of the labels under the axis.
 const FOOT: f64 = 24.0;
 /// The lines of names are so far apart.
 const LINE: f64 = 15.0;
+/// Of a point.
+const RADIUS: f64 = 4.5;
 /// A narrow screen, and how wide a letter is at most, in CSS pixels: names apart there are apart on wider ones.
 const NARROW: f64 = 330.0;
-const LETTER: f64 = 6.6;
+const LETTER: f64 = 6.2;
 
 struct Point<'a> {
     name: &'a str,
@@ -76,7 +78,7 @@ pub(super) fn figure(document: &Document) -> Option<Markup> {
                 @for (point, ((place, y, _), label)) in points.iter().zip(places.iter().zip(&labels)) {
                     svg x=(percent(*place)) y=(format!("{y:.1}")) overflow="visible" {
                         line.leader x1="0" y1="0" x2=(label.side(9.0)) y2=(format!("{:.1}", label.below)) {}
-                        circle.point r="4.5" { title { (point.name) } }
+                        circle.point r=(RADIUS) { title { (point.name) } }
                         text x=(label.side(12.0)) y=(format!("{:.1}", label.below + 4.0)) text-anchor=(label.anchor()) {
                             (point.name)
                         }
@@ -105,36 +107,78 @@ impl Label {
 }
 
 /// Places for the names of points, each given by its place along the axis, its height and its name's length: as near as
-/// can be, no two on each other.
+/// can be, none on another or on a point.
 fn apart(points: &[(f64, f64, usize)]) -> Vec<Label> {
-    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    let mut taken: Vec<Room> = points
+        .iter()
+        .map(|&(place, y, _)| Room {
+            from: place * NARROW - RADIUS,
+            to: place * NARROW + RADIUS,
+            y,
+            height: 2.0 * RADIUS,
+        })
+        .collect();
     points
         .iter()
-        .map(|&(place, y, letters)| {
-            let is_left = place > 0.5;
-            let (x, width) = (place * NARROW, 16.0 + letters as f64 * LETTER);
-            let (from, to) = if is_left {
-                (x - width, x)
-            } else {
-                (x, x + width)
+        .enumerate()
+        .map(|(at, &(place, y, letters))| {
+            let x = place * NARROW;
+            let width = 16.0 + letters as f64 * LETTER;
+            let nearer = place > 0.5;
+            let room = |(y, is_left): (f64, bool)| {
+                let (from, to) = if is_left {
+                    (x - width, x)
+                } else {
+                    (x, x + width)
+                };
+                let height = LINE;
+                (
+                    Room {
+                        from,
+                        to,
+                        y,
+                        height,
+                    },
+                    is_left,
+                )
             };
-            let is_free = |at: f64| {
-                let in_the_picture = (LINE / 2.0..HEIGHT - FOOT - LINE / 2.0).contains(&at);
-                in_the_picture
-                    && taken.iter().all(|&(other_from, other_to, other)| {
-                        (other - at).abs() >= LINE || other_to < from || to < other_from
-                    })
+            let is_free = |(room, _): &(Room, bool)| {
+                let in_height = (LINE / 2.0..HEIGHT - FOOT - LINE / 2.0).contains(&room.y);
+                let in_width = room.from >= 0.0 && room.to <= NARROW;
+                let others = taken.iter().enumerate().filter(|(other, _)| *other != at);
+                in_height
+                    && in_width
+                    && others
+                        .map(|(_, other)| other)
+                        .all(|other| !room.meets(other))
             };
-            let steps = (0..2 * points.len() + 4).flat_map(|step| [step as f64, -(step as f64)]);
-            let mut candidates = steps.map(|step| y + step * LINE / 2.0);
-            let at = candidates.find(|at| is_free(*at)).unwrap_or(y);
-            taken.push((from, to, at));
-            Label {
-                below: at - y,
-                is_left,
-            }
+            let steps = (0..4 * points.len() + 8).flat_map(|step| [step as f64, -(step as f64)]);
+            let mut candidates = steps
+                .map(|step| y + step * LINE / 2.0)
+                .flat_map(|y| [(y, nearer), (y, !nearer)])
+                .map(room);
+            let (room, is_left) = candidates.find(is_free).unwrap_or(room((y, nearer)));
+            let below = room.y - y;
+            taken.push(room);
+            Label { below, is_left }
         })
         .collect()
+}
+
+/// What a name or a point takes on a narrow screen.
+struct Room {
+    from: f64,
+    to: f64,
+    /// Its middle.
+    y: f64,
+    height: f64,
+}
+
+impl Room {
+    fn meets(&self, other: &Self) -> bool {
+        let in_height = (self.y - other.y).abs() < (self.height + other.height) / 2.0;
+        in_height && self.from <= other.to && other.from <= self.to
+    }
 }
 
 #[cfg(test)]

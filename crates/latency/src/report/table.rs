@@ -8,6 +8,9 @@ use super::{
 };
 use crate::results::Value;
 
+/// Text of so many letters has a line of its own.
+const SHORT: usize = 24;
+
 /// A heading and its cells.
 pub(super) struct Column {
     pub(super) heading: String,
@@ -73,8 +76,8 @@ pub(super) fn table(id: &str, group: Option<usize>, columns: &[Column]) -> Marku
             table.sortable data-group=[group] aria-labelledby=(id) {
                 thead {
                     tr {
-                        @for column in columns {
-                            th scope="col" class=[class(column.is_numeric())] { (column.heading) }
+                        @for (place, column) in columns.iter().enumerate() {
+                            th scope="col" class=[(place > 0 && column.is_numeric()).then_some("number")] { (column.heading) }
                         }
                     }
                 }
@@ -106,13 +109,17 @@ fn cell(cell: &Cell, names_the_row: bool, is_numeric: bool) -> Markup {
                 (cell.text)
             }
         } @else {
-            td class=[class(is_numeric)] data-value=[cell.number] { (cell.text) }
+            td class=[class(cell, is_numeric)] data-value=[cell.number] { (cell.text) }
         }
     }
 }
 
-fn class(is_numeric: bool) -> Option<&'static str> {
-    is_numeric.then_some("number")
+/// How it is laid out: numbers below each other, and no few words below each other.
+fn class(cell: &Cell, is_numeric: bool) -> Option<&'static str> {
+    match is_numeric {
+        true => Some("number"),
+        false => (cell.text.chars().count() <= SHORT).then_some("short"),
+    }
 }
 
 impl Column {

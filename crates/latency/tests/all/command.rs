@@ -159,8 +159,8 @@ async fn what_a_warm_up_calls_is_not_counted() {
 async fn every_format_is_written() {
     let server = Server::start(Behaviour::UnavailableEvery(2)).await;
     let directory = tempfile::tempdir().unwrap();
-    let [json_file, csv_file, markdown_file] =
-        ["a.json", "a.csv", "a.md"].map(|name| directory.path().join(name));
+    let [json_file, csv_file, markdown_file, html_file, again] =
+        ["a.json", "a.csv", "a.md", "a.html", "again.html"].map(|name| directory.path().join(name));
     let outcome = outcome(
         command(&["probe", &server.url(), "-n", "10"])
             .arg("--export-json")
@@ -169,6 +169,8 @@ async fn every_format_is_written() {
             .arg(&csv_file)
             .arg("--export-markdown")
             .arg(&markdown_file)
+            .arg("--export-html")
+            .arg(&html_file)
             .spawn()
             .unwrap(),
     )
@@ -186,6 +188,39 @@ async fn every_format_is_written() {
     let shown = format!("| {:.3} |", row["p99_ms"].as_f64().unwrap());
     let markdown = std::fs::read_to_string(&markdown_file).unwrap();
     assert!(markdown.contains(&shown), "{shown} in {markdown}");
+    let report = latency(&[
+        "report",
+        json_file.to_str().unwrap(),
+        "--out",
+        again.to_str().unwrap(),
+    ])
+    .await;
+    report.assert_code(0);
+    let page = std::fs::read_to_string(&html_file).unwrap();
+    assert_eq!(page, std::fs::read_to_string(&again).unwrap());
+    assert!(page.contains("5 × status 503"), "{page}");
+}
+
+#[tokio::test]
+async fn a_report_of_no_export_is_one_clear_line_and_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let [export, page] = ["a.json", "a.html"].map(|name| directory.path().join(name));
+    let [export, page] = [&export, &page].map(|path| path.to_str().unwrap());
+    for (json, told) in [
+        ("{\"format\": 1, \"title", "a.json is cut off"),
+        ("a,b\n1,2\n", "a.json is not JSON"),
+        ("{\"rows\": []}", "it names no format"),
+        ("{\"format\": 2}", "(format 2; this one reads 1)"),
+        ("{\"format\": 1}", "missing field"),
+    ] {
+        std::fs::write(export, json).unwrap();
+        assert_bad_input(&latency(&["report", export, "--out", page]).await, told);
+    }
+    assert_bad_input(&latency(&["report", "/"]).await, "can't be read");
+    assert_bad_input(&latency(&["report"]).await, "<FILE.json>");
+    let nowhere = latency(&["report", export, "--out", "/nowhere/a.html"]).await;
+    assert_bad_input(&nowhere, "there is no directory /nowhere");
+    assert!(!Path::new(page).exists());
 }
 
 #[tokio::test]

@@ -448,7 +448,7 @@ async fn compared(command: &mut Command) -> (Value, Value, Outcome) {
     let out = tempfile::tempdir().unwrap();
     let outcome = outcome(command.arg("--out").arg(out.path())).await;
     outcome.assert_code(0);
-    for file in ["compare.md", "compare.csv", "compare.svg"] {
+    for file in ["compare.html", "compare.md", "compare.csv", "compare.svg"] {
         let text = std::fs::read_to_string(out.path().join(file)).unwrap();
         assert!(text.contains("counter-dynamodb"), "{file}");
     }

@@ -177,7 +177,7 @@ async fn compare_measures_every_function_of_the_template() {
     );
     assert!((6.66..6.76).contains(&dollars("counter-s3")), "{json}");
     assert_eq!(row("counter-dynamodb")["published_mean_ms"], 26.0);
-    for file in ["compare.md", "compare.csv", "compare.svg"] {
+    for file in ["compare.html", "compare.md", "compare.csv", "compare.svg"] {
         let text = fs::read_to_string(out.path().join(file)).unwrap();
         assert!(text.contains("counter-s3"), "{file}");
         assert!(outcome.stderr.contains(file), "{}", outcome.stderr);
