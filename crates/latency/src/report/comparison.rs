@@ -76,6 +76,7 @@ pub(super) fn content(documents: &[Document]) -> Content {
             h2 #runs { "Runs" }
             (table("runs", None, &runs_columns(&runs)))
         }
+        (texts_of(&runs, "warnings", "Warnings", |run| &run.warnings))
         section {
             h2 #comparison { "Measured: p50 and p99 over the runs" }
             @if rows.is_empty() {
@@ -89,7 +90,6 @@ pub(super) fn content(documents: &[Document]) -> Content {
             }
         }
         @if let Some(figure) = figure(&rows, runs.len()) { (figure) }
-        (texts_of(&runs, "warnings", "Warnings", |run| &run.warnings))
         (texts_of(&runs, "notes", "Notes", |run| &run.notes))
     };
     Content { title, body }

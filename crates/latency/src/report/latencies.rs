@@ -62,7 +62,7 @@ pub(super) fn figure(document: &Document) -> Option<Markup> {
                 (drawn(&lanes, &linear))
                 @if beyond > 0 {
                     p.aside {
-                        "The axis ends at the slowest p99: " (beyond)
+                        "The axis ends after the slowest p99: " (beyond)
                         @if beyond == 1 { " request is" } @else { " requests are" }
                         " beyond it."
                     }
