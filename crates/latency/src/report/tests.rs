@@ -27,7 +27,7 @@ fn export(measured_at: &str) -> Value {
         ],
         "groups": [
             {"heading": "Measured", "columns": ["architecture", "p50_ms", "p99_ms", "failures"]},
-            {"heading": "Modelled", "columns": ["architecture", "modelled_usd_per_million"]}
+            {"heading": "Modelled", "columns": ["architecture", "modelled_usd_per_million", "not_in_this_run"]}
         ],
         "rows": [row("server", 1.0, json!(10), 0.0), row("quick", 2.0, json!(null), 2.5), row(ATTACK, 4.0, json!(20), 1.0)],
         "latencies": [{"row": 0, "buckets": [[1.0, 90], [3.0, 9], [50.0, 1]]}, {"row": 2, "buckets": [[4.0, 10]]}],
