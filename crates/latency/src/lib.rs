@@ -18,6 +18,7 @@ pub mod model;
 pub mod open_files;
 pub mod output;
 pub mod package;
+pub mod page;
 pub mod published;
 pub mod report;
 pub mod reports;

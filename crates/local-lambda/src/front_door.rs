@@ -8,6 +8,7 @@ mod http_response;
 mod invoke_api;
 mod routes;
 mod send_message;
+mod unrouted;
 
 use std::{
     collections::BTreeSet, convert::Infallible, future::Future, pin::Pin, sync::Arc, time::Duration,
@@ -31,6 +32,7 @@ use crate::{
 pub use http_event::API_ID;
 pub use routes::{Error, Integration, Route, RouteMethod};
 pub use send_message::SendMessage;
+pub use unrouted::Unrouted;
 
 /// The longest an HTTP API waits for an integration (API Gateway quotas: 30 s, can't be raised).
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,12 +44,15 @@ pub struct FrontDoors {
     pub routes: Vec<Route>,
     /// The functions that have a function URL, served below `/lambda-url/<function>/`.
     pub function_urls: Vec<String>,
+    /// What answers where there is no route.
+    pub unrouted: Unrouted,
 }
 
 struct Doors {
     host: Host,
     routes: Routes,
     function_urls: BTreeSet<String>,
+    unrouted: Unrouted,
 }
 
 /// Serves the front doors until `until` resolves; then lets open requests finish, for two seconds at most.
@@ -84,6 +89,7 @@ async fn serve_until(
         host,
         routes,
         function_urls: doors.function_urls.into_iter().collect(),
+        unrouted: doors.unrouted,
     });
     let service = service_fn(move |request| {
         let doors = doors.clone();
@@ -107,6 +113,12 @@ impl Doors {
         }
         let destination = match self.find(&parts) {
             Ok(found) => found,
+            Err((StatusCode::NOT_FOUND, text)) => {
+                return match self.unrouted.answer(&parts) {
+                    Some(answer) => answer.map(Full::new),
+                    None => message(StatusCode::NOT_FOUND, text),
+                };
+            }
             Err((status, text)) => return message(status, text),
         };
         let body = match read(body).await {

@@ -35,7 +35,7 @@ pub use event_source_mapping::{
 };
 pub use front_door::{
     API_ID, Error as FrontDoorError, FrontDoors, Integration, Route, RouteMethod, SendMessage,
-    serve,
+    Unrouted, serve,
 };
 pub use function::Function;
 pub use host::{Error, Host, HostSettings, OnReport};

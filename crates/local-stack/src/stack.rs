@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use backends::ministack::{Ministack, REGION};
 use local_lambda::{
     EventSourceMapping, FrontDoors, Function, Host, HostSettings, Integration, Redirection, Route,
-    SendMessage, sqs_client,
+    SendMessage, Unrouted, sqs_client,
 };
 use region::{Profile, Recorded};
 
@@ -75,6 +75,7 @@ pub struct Stack {
     skipped: Vec<SkippedFunction>,
     functions: Vec<Function>,
     queue_routes: Vec<QueueRoute>,
+    unrouted: Unrouted,
     outputs: BTreeMap<String, String>,
     host: HostSettings,
 }
@@ -132,6 +133,7 @@ impl Stack {
         }
         let host = Host::new(hosted, settings.host.clone())?;
         let doors = doors(&served, &queue_routes, &endpoint);
+        let unrouted = doors.unrouted.clone();
         let (way_in, listeners) = WayIn::open(listeners, settings.distances.caller).await?;
         let service = Service::open(listeners, host.clone(), doors).await?;
         let sqs = sqs_client(ministack.endpoint(), REGION);
@@ -152,6 +154,7 @@ impl Stack {
             skipped: skipped.chain(skipped_servers).collect(),
             functions,
             queue_routes,
+            unrouted,
             outputs,
             host: settings.host,
         })
@@ -188,6 +191,11 @@ impl Stack {
     /// The routes of the HTTP API.
     pub fn routes(&self) -> Vec<Route> {
         doors(&self.served, &self.queue_routes, self.ministack.endpoint()).routes
+    }
+
+    /// What answers where the template has no route: to be given.
+    pub fn unrouted(&self) -> &Unrouted {
+        &self.unrouted
     }
 
     /// The host of the functions.
@@ -374,5 +382,6 @@ fn doors(functions: &[ServedFunction], queue_routes: &[QueueRoute], endpoint: &s
             .filter(|function| function.function_url)
             .map(|function| function.name.clone())
             .collect(),
+        unrouted: Unrouted::default(),
     }
 }

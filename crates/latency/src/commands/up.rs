@@ -10,8 +10,15 @@ use anyhow::Context as _;
 use local_lambda::{HostSettings, Logs, OnLine};
 use local_stack::Stack;
 
-use super::stack::with_stack;
-use crate::{Ending, cli::Up, env_file, interrupt::Interrupts, output};
+use super::stack::{path, with_stack};
+use crate::{
+    Ending,
+    cli::Up,
+    env_file,
+    interrupt::Interrupts,
+    output,
+    page::{self, Architecture, Architectures, Costs},
+};
 
 pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::Result<Ending> {
     // The names are known when the stack is; nothing is logged before.
@@ -30,7 +37,8 @@ pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::
             output::warned(&warnings);
         }
         let names: Vec<_> = stack.functions().iter().map(|it| it.name.clone()).collect();
-        output::served(stack)?;
+        let has_page = serve_page(stack, &arguments.template.distances.region);
+        output::served(stack, has_page)?;
         lines.get_or_init(|| output::log_lines(&names));
         std::future::pending::<anyhow::Result<()>>().await
     });
@@ -39,6 +47,34 @@ pub(super) async fn run(arguments: &Up, interrupts: &mut Interrupts) -> anyhow::
         Err(error) if error.is::<crate::interrupt::Signal>() => Ok(Ending::Done),
         Err(error) => Err(error),
         Ok(()) => Ok(Ending::Done),
+    }
+}
+
+/// Serves the page where the template leaves room for it.
+fn serve_page(stack: &Stack, region: &str) -> bool {
+    if !page::has_room(&stack.routes()) {
+        return false;
+    }
+    let architectures = architectures(stack, region);
+    stack.unrouted().answer_with(move |request| {
+        // Read anew each time: a comparison may have been made meanwhile.
+        page::answer(request, || architectures.clone().with(&Costs::last()))
+    });
+    true
+}
+
+/// What is served that can be called without knowing anything of it.
+fn architectures(stack: &Stack, region: &str) -> Architectures {
+    // What a stack serves besides functions has its place here, with its URL.
+    let functions = stack.functions().iter().filter_map(|function| {
+        Some(Architecture {
+            description: function.description.clone(),
+            ..Architecture::new(&function.name, path(function)?)
+        })
+    });
+    Architectures {
+        region: region.to_owned(),
+        architectures: functions.collect(),
     }
 }
 

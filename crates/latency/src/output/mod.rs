@@ -57,11 +57,11 @@ pub fn skipped(functions: &[SkippedFunction]) {
     }
 }
 
-/// Says what is served where: every route of the HTTP API and every function URL.
+/// Says what is served where: every route of the HTTP API, every function URL, and the page if it is served.
 ///
 /// # Errors
 /// The standard output is closed.
-pub fn served(stack: &Stack) -> io::Result<()> {
+pub fn served(stack: &Stack, has_page: bool) -> io::Result<()> {
     let url = stack.url();
     let mut lines = Vec::new();
     for route in stack.routes() {
@@ -86,6 +86,10 @@ pub fn served(stack: &Stack) -> io::Result<()> {
             path,
             format!("{name}, by its function URL"),
         ));
+    }
+    if has_page {
+        let to = "the page: a button a counter, and a comparison in the browser";
+        lines.push(("GET".to_owned(), format!("{url}/"), to.to_owned()));
     }
     let width = lines.iter().map(|(_, url, _)| url.chars().count()).max();
     let width = width.unwrap_or_default();

@@ -4,15 +4,15 @@ use std::path::Path;
 
 use backends::ministack::{Ministack, REGION};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use local_lambda::{
-    FrontDoors, Function, Host, HostSettings, Integration, Route, RouteMethod, SendMessage, serve,
-    sqs_client,
+    FrontDoors, Function, Host, HostSettings, Integration, Route, RouteMethod, SendMessage,
+    Unrouted, serve, sqs_client,
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -26,6 +26,7 @@ struct Doors {
     url: String,
     host: Host,
     client: Client<HttpConnector, Full<Bytes>>,
+    unrouted: Unrouted,
     close: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
@@ -56,9 +57,11 @@ impl Doors {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let host = Host::new(vec![function], HostSettings::default()).unwrap();
+        let unrouted = Unrouted::default();
         let doors = FrontDoors {
             routes: vec![route],
             function_urls: vec!["f".to_owned()],
+            unrouted: unrouted.clone(),
         };
         let (close, closed) = oneshot::channel::<()>();
         let served = tokio::spawn({
@@ -73,6 +76,7 @@ impl Doors {
             url,
             host,
             client: Client::builder(TokioExecutor::new()).build_http(),
+            unrouted,
             close,
             served,
         }
@@ -353,6 +357,27 @@ async fn bodies_up_to_six_megabytes_go_through_and_larger_ones_are_413() {
         )
         .await;
     assert_eq!(image.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn what_no_route_takes_can_be_answered_and_nothing_else() {
+    let doors = Doors::open(function("f")).await;
+    let get = async |path: &str| doors.send(Method::GET, path, &[], "").await;
+    assert_eq!(get("/").await.status, StatusCode::NOT_FOUND);
+    doors.unrouted.answer_with(|parts| {
+        (parts.uri.path() != "/nowhere").then(|| Response::new(Bytes::from_static(b"page")))
+    });
+    assert_eq!(get("/").await.body, "page");
+    // The route is for POST: a GET of its path is not routed.
+    assert_eq!(get("/items/7").await.body, "page");
+    let routed = doors.post("/items/7", json!({})).await;
+    assert_eq!(routed.json()["event"]["rawPath"], "/items/7");
+    let missing = get("/nowhere").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert_eq!(missing.json(), json!({ "message": "Not Found" }));
+    // No function of this URL: that is Lambda's to answer.
+    let no_url = get("/lambda-url/g/").await;
+    assert_eq!(no_url.status, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
