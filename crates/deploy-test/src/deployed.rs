@@ -47,6 +47,8 @@ pub(crate) enum Target {
     Function(String),
     /// An AWS service, by the integration's subtype: `SQS-SendMessage`.
     Service(String),
+    /// Another server: the integration has its URL.
+    Http,
 }
 
 /// What API Gateway's extension of OpenAPI calls an operation's integration.
@@ -188,6 +190,9 @@ fn target(integration: &Value) -> Option<Target> {
     if let Some(subtype) = integration["integrationSubtype"].as_str() {
         return Some(Target::Service(subtype.to_owned()));
     }
+    if integration["type"] == "http_proxy" {
+        return Some(Target::Http);
+    }
     let uri = integration["uri"]["Fn::Sub"].as_str()?;
     let (_, rest) = uri.split_once("/functions/${")?;
     let (function, _) = rest.split_once(".Arn}/invocations")?;
@@ -283,6 +288,8 @@ mod tests {
             target(&service),
             Some(Target::Service("SQS-SendMessage".to_owned()))
         );
+        let server = json!({ "type": "http_proxy", "uri": "http://example.com" });
+        assert_eq!(target(&server), Some(Target::Http));
         assert_eq!(target(&json!({ "uri": "http://example.com" })), None);
     }
 }

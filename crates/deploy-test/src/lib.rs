@@ -24,7 +24,7 @@ use crate::{
     account::Account,
     checks::{
         agreement::{self, Understood},
-        event_sources, invocations, lifecycle, observability, roles, routes, secrets,
+        event_sources, invocations, lifecycle, observability, page, roles, routes, secrets,
     },
     combinations::Combination,
     deployed::Deployed,
@@ -118,6 +118,7 @@ async fn everything(root: &Path, combination: &Combination, updates: bool) -> an
     roles::check(&account, &deployed).await?;
     secrets::check(&deployed)?;
     observability::check(&account, &deployed).await?;
+    page::check(&account, &deployed).await?;
     gaps::service_integrations::may_be_used(&account, &deployed).await?;
     gaps::database_server::may_be_used(&account, &deployed).await?;
 

@@ -36,6 +36,8 @@ pub enum Command {
     Calc(Calc),
     /// A page made of JSON exports: of one what it says, of several how they differ
     Report(Report),
+    /// Upload the page with the buttons to a deployed stack
+    Publish(Publish),
     /// Fill a table of a database with what the functions read
     Seed(Seed),
 }
@@ -360,6 +362,14 @@ pub struct Report {
     /// The page
     #[arg(long, value_name = "FILE.html", default_value = "report.html")]
     pub out: PathBuf,
+}
+
+/// What `latency publish` is given.
+#[derive(Args, Debug)]
+pub struct Publish {
+    /// The deployed CloudFormation stack, which has a bucket for the page: its parameter Page is public
+    #[arg(long, value_name = "NAME", default_value = "latency")]
+    pub stack: String,
 }
 
 /// What `latency seed` is given.

@@ -18,10 +18,11 @@ use crate::{
 const SAMS_OWN: &str = "aws-sam-cli-managed-default";
 
 /// Types of what belongs to a resource of another type, and goes with it.
-const PARTS: [&str; 3] = [
+const PARTS: [&str; 4] = [
     "AWS::ApiGatewayV2::Stage",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Url",
+    "AWS::S3::BucketPolicy",
 ];
 
 /// A second deployment changes nothing.

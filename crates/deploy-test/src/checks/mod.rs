@@ -5,7 +5,7 @@ pub(crate) mod event_sources;
 pub(crate) mod invocations;
 pub(crate) mod lifecycle;
 pub(crate) mod observability;
-
+pub(crate) mod page;
 pub(crate) mod roles;
 pub(crate) mod routes;
 pub(crate) mod secrets;

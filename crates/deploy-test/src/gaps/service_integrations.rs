@@ -38,7 +38,7 @@ pub(super) async fn is_there(account: &Account) -> anyhow::Result<bool> {
 pub(crate) async fn may_be_used(account: &Account, deployed: &Deployed) -> anyhow::Result<()> {
     for route in deployed.routes()? {
         match &route.target {
-            Target::Function(_) => {}
+            Target::Function(_) | Target::Http => {}
             Target::Service(subtype) if subtype == "SQS-SendMessage" => {
                 send_message(account, deployed, &route).await?;
             }

@@ -10,13 +10,14 @@ mod lambda;
 mod query;
 mod rds;
 mod report_line;
+mod s3;
 mod secrets_manager;
 
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4::SigningParams,
 };
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -224,12 +225,15 @@ impl Aws {
 
     async fn sign(&self, service: &Service, request: &mut Request<Vec<u8>>) -> Result<(), Error> {
         let identity = self.credentials().await?.into();
+        let mut settings = SigningSettings::default();
+        // S3 wants the body's hash in a header; the others take it.
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         let parameters = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
             .name(service.prefix)
             .time(std::time::SystemTime::now())
-            .settings(SigningSettings::default())
+            .settings(settings)
             .build()
             .map_err(no_request)?
             .into();

@@ -1,6 +1,7 @@
 //! The AWS query protocol: parameters as a form, answers in XML.
 
-use http::{Method, Request};
+use bytes::Bytes;
+use http::{Method, Request, Response};
 use roxmltree::{Document, Node};
 
 use super::{Aws, Error, Service};
@@ -26,20 +27,25 @@ impl Aws {
             .method(Method::POST)
             .header("content-type", "application/x-www-form-urlencoded");
         let answer = self.send(service, "/", request, body.into_bytes()).await?;
-        let body = String::from_utf8_lossy(answer.body()).into_owned();
-        if answer.status().is_success() {
-            return Ok(body);
+        match answer.status().is_success() {
+            true => Ok(String::from_utf8_lossy(answer.body()).into_owned()),
+            false => Err(refusal(service, &answer)),
         }
-        let document = parse(service, &body);
-        let said = |name| {
-            let text = text(document.as_ref().ok()?.root(), name)?;
-            Some(text.to_owned())
-        };
-        Err(Error::Refused {
-            service: service.name,
-            code: said("Code").unwrap_or_else(|| answer.status().to_string()),
-            message: said("Message").unwrap_or_else(|| "it does not say why".to_owned()),
-        })
+    }
+}
+
+/// A refusal in XML.
+pub(super) fn refusal(service: &Service, answer: &Response<Bytes>) -> Error {
+    let body = String::from_utf8_lossy(answer.body());
+    let document = parse(service, &body);
+    let said = |name| {
+        let text = text(document.as_ref().ok()?.root(), name)?;
+        Some(text.to_owned())
+    };
+    Error::Refused {
+        service: service.name,
+        code: said("Code").unwrap_or_else(|| answer.status().to_string()),
+        message: said("Message").unwrap_or_else(|| "it does not say why".to_owned()),
     }
 }
 

@@ -9,6 +9,7 @@ mod deployed;
 mod from_lambda;
 mod metered;
 mod probe;
+mod publish;
 mod report;
 mod seed;
 mod stack;
@@ -67,6 +68,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let results = tune::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
+        Command::Publish(arguments) => interrupts.during(publish::run(arguments)).await,
         Command::Report(arguments) => report::run(arguments),
         Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,
     }

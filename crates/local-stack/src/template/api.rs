@@ -10,8 +10,10 @@ use super::{
     properties::Properties,
     resources::Resource,
     scope::Scope,
-    value::{Fault, Node},
+    value::{Fault, Node, Value},
 };
+
+const INTEGRATION: &str = "x-amazon-apigateway-integration";
 
 /// A route that puts its requests' bodies on a queue, whose URL may not be known yet.
 #[derive(Debug)]
@@ -48,7 +50,16 @@ pub(crate) fn routes(
         .map_or(&[][..], Node::entries);
     let mut routes = Vec::new();
     for (path, item) in paths {
-        for (method, operation) in item.entries() {
+        // The rest is looked at part by part: much of it does not exist locally.
+        let item = match item.value {
+            Value::Call(..) => scope.evaluate(item)?,
+            _ => Some(item.clone()),
+        };
+        for (method, operation) in item.as_ref().map_or(&[][..], Node::entries) {
+            if is_http_proxy(operation) {
+                tracing::warn!("{path} is left out: locally there is no integration with HTTP");
+                continue;
+            }
             let output = format!("{}Queue{}", api.id, routes.len());
             routes.push(QueueRoute {
                 method: route_method(operation, method)?,
@@ -58,6 +69,15 @@ pub(crate) fn routes(
         }
     }
     Ok(routes)
+}
+
+/// Whether an operation leads to another server. Such a route is left out, as resources are that are not known locally.
+fn is_http_proxy(operation: &Node) -> bool {
+    let kind = operation
+        .get(INTEGRATION)
+        .and_then(|integration| integration.get("type"))
+        .and_then(Node::as_str);
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("HTTP_PROXY"))
 }
 
 fn route_method(at: &Node, method: &str) -> Result<RouteMethod, Fault> {
@@ -71,7 +91,6 @@ fn route_method(at: &Node, method: &str) -> Result<RouteMethod, Fault> {
 
 /// The queue of an operation whose integration is SQS-SendMessage with the request's body.
 fn queue_url(operation: &Node, path: &str, scope: &Scope) -> Result<Node, Fault> {
-    const INTEGRATION: &str = "x-amazon-apigateway-integration";
     let integration = operation
         .get(INTEGRATION)
         .ok_or_else(|| operation.fault(format!("{path} has no {INTEGRATION}")))?;
@@ -155,6 +174,7 @@ Resources:
         let root = yaml::parse(template).unwrap();
         let scope = Scope {
             resources: BTreeMap::from([("Queue".to_owned(), Local::State)]),
+            conditions: BTreeMap::from([("Here".to_owned(), true), ("Gone".to_owned(), false)]),
             ..Scope::default()
         };
         routes(&resources::read(&root)?[0], &scope)
@@ -181,6 +201,28 @@ Resources:
     }
 
     #[test]
+    fn a_route_of_a_condition_that_does_not_hold_and_one_to_another_server_are_left_out() {
+        let with = |item: &str| {
+            API.replace(
+                "        paths:\n",
+                &format!("        paths:\n          {item}\n"),
+            )
+        };
+        let page = "{get: {x-amazon-apigateway-integration: {type: http_proxy, uri: 'https://a'}}}";
+        for item in [
+            format!("/: {page}"),
+            format!("/: !If [Here, {page}, !Ref AWS::NoValue]"),
+            format!("/: !If [Gone, {page}, !Ref AWS::NoValue]"),
+        ] {
+            let routes = read(&with(&item)).unwrap();
+            let paths: Vec<_> = routes.iter().map(|route| &*route.path).collect();
+            assert_eq!(paths, ["/calc"], "{item}");
+        }
+        let unknown = read(&with("/: !If [Missing, {}, {}]")).unwrap_err();
+        assert_eq!(unknown.message, "there is no condition Missing");
+    }
+
+    #[test]
     fn an_api_without_a_definition_has_no_routes_of_its_own() {
         let plain = "Resources: {Api: {Type: AWS::Serverless::HttpApi}}";
         assert!(read(plain).unwrap().is_empty());
@@ -191,9 +233,9 @@ Resources:
         for (from, to, line, message) in [
             (
                 "type: AWS_PROXY",
-                "type: HTTP_PROXY",
+                "type: MOCK",
                 14,
-                "an integration's type must be AWS_PROXY locally, not HTTP_PROXY",
+                "an integration's type must be AWS_PROXY locally, not MOCK",
             ),
             (
                 "SQS-SendMessage",
