@@ -17,7 +17,7 @@ DATABASE := --parameter Database=aurora
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb format lint tests-built unit-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb browser format lint tests-built unit-tests validate clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ lint: tests-built
 	@echo "== lints: none"
 
 # More threads than cores: most tests wait most of the time.
-unit-tests: tests-built .tools/ministack.installed functions servers mariadb
+unit-tests: tests-built .tools/ministack.installed functions servers mariadb browser
 	@echo "== tests"
 	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
@@ -88,6 +88,10 @@ tools: .tools/ministack.installed .tools/cargo-lambda.installed .tools/fastapi.i
 # Without it, what needs a database is skipped, and says so. The packages have the server and no service that starts it.
 mariadb:
 	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec; command -v mariadbd && command -v mariadb-install-db' mariadb-server-core mariadb-client-core || true
+
+# Without it, the tests in a browser are skipped, and say so; with BROWSER=required that is an error.
+browser:
+	@scripts/require 'command -v chromium && command -v chromedriver' chromium chromium-driver || test "$${BROWSER:-}" != required
 
 .tools/build-essentials:
 	@scripts/require 'command -v cc' gcc libc6-dev

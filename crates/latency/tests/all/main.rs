@@ -6,6 +6,9 @@
     reason = "a test that can't go on fails"
 )]
 
+mod browser;
+mod browser_page;
+mod browser_report;
 mod calc;
 mod cargo_lambda;
 mod children;
@@ -16,6 +19,7 @@ mod fake_function;
 mod fake_lambda;
 mod latency_probe;
 mod neighbours;
+mod publish;
 mod region;
 mod seed_stack;
 mod stack;
