@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+pub mod kills;
+
 use std::{
     convert::Infallible,
     net::SocketAddr,
