@@ -14,6 +14,7 @@ mod ratio;
 mod region;
 mod rows;
 mod scaling;
+mod server;
 mod stack;
 mod tls;
 mod wrk;
@@ -82,7 +83,7 @@ async fn run() -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region` or `database`.
+/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `server` or `database`.
 async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
     let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut measured = Vec::new();
@@ -110,6 +111,9 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
     if wanted("region") {
         measured.extend(tls::handshakes(served).await?);
         measured.extend(region::delays_against_model().await?);
+    }
+    if wanted("server") {
+        measured.extend(server::measure().await?);
     }
     if wanted("database") {
         let mut skipped = served.stack.skipped().iter();

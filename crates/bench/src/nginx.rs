@@ -26,7 +26,7 @@ const STARTED_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) async fn against_host(served: &Served) -> anyhow::Result<Measured> {
     eprintln!("calling the empty function through the host, and nginx");
     let directory = tempfile::tempdir()?;
-    let mut nginx = Nginx::start(directory.path()).await?;
+    let nginx = Nginx::start(directory.path()).await?;
     let (ours, theirs) = (served.url("/empty"), nginx.url.clone());
     let mut ratios = Ratios::default();
     for _ in 0..TURNS {
@@ -34,7 +34,7 @@ pub(crate) async fn against_host(served: &Served) -> anyhow::Result<Measured> {
         let nginx = loaded(&theirs, CONNECTIONS, LOADED).await?;
         ratios.add(host.requests_per_second() / nginx.requests_per_second());
     }
-    nginx.child.kill().await?;
+    nginx.stop().await?;
     Ok(Measured::ratio(
         format!("host ÷ nginx with a constant upstream: requests/s, {CONNECTIONS} connections"),
         &ratios,
@@ -42,13 +42,17 @@ pub(crate) async fn against_host(served: &Served) -> anyhow::Result<Measured> {
     ))
 }
 
-struct Nginx {
+/// An nginx with one worker.
+pub(crate) struct Nginx {
     child: Child,
+    /// Where it passes requests to its upstream.
     url: String,
+    /// Where it answers the same text always.
+    pub(crate) constant: String,
 }
 
 impl Nginx {
-    async fn start(directory: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(directory: &Path) -> anyhow::Result<Self> {
         let port = || -> std::io::Result<u16> {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             Ok(listener.local_addr()?.port())
@@ -63,7 +67,7 @@ http {{
     access_log off; keepalive_requests 1000000;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
     upstream constant {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 1000000; }}
-    server {{ listen 127.0.0.1:{upstream}; location / {{ return 200; }} }}
+    server {{ listen 127.0.0.1:{upstream}; location / {{ return 200; }} location /hits {{ return 200 12345; }} }}
     server {{
         listen 127.0.0.1:{front};
         location / {{ proxy_pass http://constant; proxy_http_version 1.1; proxy_set_header Connection \"\"; }}
@@ -93,6 +97,15 @@ http {{
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { child, url })
+        let constant = format!("http://127.0.0.1:{upstream}/hits");
+        Ok(Self {
+            child,
+            url,
+            constant,
+        })
+    }
+
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
     }
 }

@@ -41,7 +41,7 @@ impl Limits {
 
 /// Requests that were not answered when the server ended.
 #[derive(Debug, thiserror::Error)]
-#[error("{connections} connections were still in use {} s after the end, and are cut off", GRACE.as_secs())]
+#[error("requests under way were not done {} s after the end, and are cut off: {connections}", GRACE.as_secs())]
 pub(crate) struct CutOff {
     connections: usize,
 }

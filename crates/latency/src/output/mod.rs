@@ -57,7 +57,7 @@ pub fn skipped(functions: &[SkippedFunction]) {
     }
 }
 
-/// Says what is served where: every route of the HTTP API, every function URL, and the page if it is served.
+/// Says what is served where: every route of the HTTP API, every function URL, every server, and the page if it is served.
 ///
 /// # Errors
 /// The standard output is closed.
@@ -86,6 +86,10 @@ pub fn served(stack: &Stack, has_page: bool) -> io::Result<()> {
             path,
             format!("{name}, by its function URL"),
         ));
+    }
+    for server in stack.servers() {
+        let url = format!("{}{}", server.url(), server.path());
+        lines.push(("GET".to_owned(), url, server.name().to_owned()));
     }
     if has_page {
         let to = "the page: a button a counter, and a comparison in the browser";

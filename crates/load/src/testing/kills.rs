@@ -24,7 +24,7 @@ pub struct Kept {
     pub invented: u64,
 }
 
-/// A server that says on the first line of its output where it listens, and is killed when dropped.
+/// A server that says in its log where it listens, and is killed when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -32,22 +32,29 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, and waits for its first line.
+    /// Starts it, and waits until it says so.
     pub fn start(program: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut line).unwrap();
+        let mut running = Self {
+            child,
+            address: String::new(),
+        };
+        let mut output = BufReader::new(running.child.stdout.take().unwrap());
+        while running.address.is_empty() {
+            let mut line = String::new();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some((_, address)) = line.split_once("http://") {
+                running.address = address.split('"').next().unwrap().to_owned();
+            }
+        }
         // Whoever is not read any more must not be stopped by it.
         thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-        let (_, address) = line.split_once("http://").unwrap();
-        let address = address.split('"').next().unwrap().to_owned();
-        Self { child, address }
+        running
     }
 
     /// `HOST:PORT`.

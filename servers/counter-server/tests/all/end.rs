@@ -1,10 +1,6 @@
 //! The end, and what keeps it from starting.
 
-use std::{
-    io::Write as _,
-    net::TcpStream,
-    process::Command,
-};
+use std::{io::Write as _, net::TcpStream, process::Command};
 
 use load::testing::kills::{Running, hit};
 use rustix::process::{Pid, Signal, kill_process};
@@ -59,8 +55,16 @@ fn what_keeps_it_from_starting_is_one_line() {
     let server = start(&[]);
     let port = server.address().rsplit(':').next().unwrap();
     for (arguments, code, expected) in [
-        (vec!["--port", port], 1, "can't be listened on: Address already in use"),
-        (vec!["--port", "0", "--state", "/nowhere/hits"], 1, "/nowhere/hits: the state can't be made: "),
+        (
+            vec!["--port", port],
+            1,
+            "can't be listened on: Address already in use",
+        ),
+        (
+            vec!["--port", "0", "--state", "/nowhere/hits"],
+            1,
+            "/nowhere/hits: the state can't be made: ",
+        ),
         (vec!["--port", "0", "--state", "/"], 1, "/ is not a file"),
         (vec!["--port", "70000"], 2, "70000 is not in 0..=65535"),
         (vec!["--header-timeout", "soon"], 2, "expected number at 0"),

@@ -8,7 +8,12 @@ use crate::client::program;
 fn no_hit_is_lost_and_no_number_given_twice_in_fifty_kills() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("hits").display().to_string();
-    let kept = under_load(program(), &["--port=0", "--quiet", "--state", &state], 50, 8);
+    let kept = under_load(
+        program(),
+        &["--port=0", "--quiet", "--state", &state],
+        50,
+        8,
+    );
     let right = Kept {
         acknowledged: kept.acknowledged,
         twice: 0,

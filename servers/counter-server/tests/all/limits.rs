@@ -41,8 +41,14 @@ fn a_connection_without_requests_ends() {
 fn a_head_that_is_too_large_is_a_431() {
     let server = start(&[]);
     for head in [
-        format!("GET /hits HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n", "a".repeat(1 << 20)),
-        format!("GET /hits HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: a\r\n".repeat(101)),
+        format!(
+            "GET /hits HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n",
+            "a".repeat(1 << 20)
+        ),
+        format!(
+            "GET /hits HTTP/1.1\r\nHost: a\r\n{}\r\n",
+            "A: a\r\n".repeat(101)
+        ),
     ] {
         let mut stream = connect(&server);
         // It does not read all of it.
@@ -54,7 +60,10 @@ fn a_head_that_is_too_large_is_a_431() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
-    let request = format!("GET /hits HTTP/1.1\r\nHost: a\r\nA: {}\r\nConnection: close\r\n\r\n", "a".repeat(8000));
+    let request = format!(
+        "GET /hits HTTP/1.1\r\nHost: a\r\nA: {}\r\nConnection: close\r\n\r\n",
+        "a".repeat(8000)
+    );
     assert!(exchange(&server, &request).starts_with("HTTP/1.1 200 "));
 }
 

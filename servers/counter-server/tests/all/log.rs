@@ -8,7 +8,7 @@ use std::{
 use load::testing::kills::hit;
 use serde_json::Value;
 
-use crate::client::{connect, ended, program, rest};
+use crate::client::{ended, program, rest};
 
 /// Runs it, sends this, ends it, and gives the lines of its log.
 fn logged(arguments: &[&str], requests: &str) -> Vec<Value> {

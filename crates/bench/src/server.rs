@@ -1,0 +1,142 @@
+//! The plain server: against FastAPI's, against nginx with a constant answer, with its count in a file, and killed.
+//!
+//! The load is wrk's: one thread of our own client takes more than a request takes the server.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use backends::program::{Program, Settings};
+use load::testing::kills::under_load;
+use local_stack::Server;
+use tokio::process::Command;
+
+use crate::{
+    nginx::Nginx,
+    ratio::Ratios,
+    rows::{Bar, Measured},
+    stack::Served,
+};
+
+const TURNS: usize = 11;
+const CONNECTIONS: &str = "64";
+const PROGRAM: &str = "target/servers/counter-server";
+
+pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
+    eprintln!("calling the plain servers");
+    let served = Served::start_with(|settings| {
+        let all = ("Baselines".to_owned(), "all".to_owned());
+        settings.parameters.extend([all]);
+    })
+    .await?;
+    let measured = compare(&served).await;
+    served.stop().await?;
+    let mut measured = measured?;
+    measured.push(kills().await?);
+    Ok(measured)
+}
+
+async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
+    let url = |name: &str| -> anyhow::Result<String> {
+        let mut servers = served.stack.servers().iter();
+        let server: &Server = servers
+            .find(|server| server.name() == name)
+            .with_context(|| format!("{name} does not run: run `make tools`"))?;
+        Ok(format!("{}{}", server.url(), server.path()))
+    };
+    let directory = tempfile::tempdir()?;
+    let nginx = Nginx::start(directory.path()).await?;
+    let logging = Program::start(Settings {
+        name: "counter-server with its log".to_owned(),
+        program: std::path::absolute(PROGRAM)?,
+        arguments: vec!["--port={port}".to_owned()],
+        health_path: "/healthz".to_owned(),
+    })
+    .await?;
+    let urls = [
+        url("counter-server")?,
+        url("fastapi")?,
+        nginx.constant.clone(),
+        url("counter-server-state")?,
+        format!("{}/hits", logging.url()),
+    ];
+    let mut rates: [Ratios; 5] = Default::default();
+    let mut ratios: [Ratios; 4] = Default::default();
+    for _ in 0..TURNS {
+        let mut turn = [0.0; 5];
+        for (at, url) in urls.iter().enumerate() {
+            turn[at] = requests_per_second(url).await?;
+            rates[at].add(turn[at]);
+        }
+        let [ours, fastapi, nginx, state, logging] = turn;
+        ratios[0].add(ours / fastapi);
+        ratios[1].add(ours / nginx);
+        ratios[2].add(state / ours);
+        ratios[3].add(logging / ours);
+    }
+    logging.stop().await?;
+    nginx.stop().await?;
+    let row = |what: &str, ratios: &Ratios, bar| {
+        let what = format!("counter-server{what}: requests/s, {CONNECTIONS} connections");
+        Measured::ratio(what, ratios, bar)
+    };
+    let rate = |what: &str, rates: &Ratios| {
+        Measured::ratio(format!("{what}: thousand requests/s"), rates, Bar::None)
+    };
+    Ok(vec![
+        row(" ÷ FastAPI's", &ratios[0], Bar::AtLeast(8.0)),
+        row(
+            " ÷ nginx with a constant answer",
+            &ratios[1],
+            Bar::AtLeast(0.6),
+        ),
+        row(" with --state ÷ without", &ratios[2], Bar::None),
+        row(
+            " with its access log ÷ without",
+            &ratios[3],
+            Bar::AtLeast(0.5),
+        ),
+        rate("counter-server", &rates[0]),
+        rate("FastAPI", &rates[1]),
+        rate("nginx", &rates[2]),
+        rate("counter-server with --state", &rates[3]),
+    ])
+}
+
+async fn kills() -> anyhow::Result<Measured> {
+    eprintln!("killing the counter server under load");
+    let kept = tokio::task::spawn_blocking(|| {
+        let directory = tempfile::tempdir()?;
+        let state = directory.path().join("hits").display().to_string();
+        let arguments = ["--port=0", "--quiet", "--state", &state];
+        std::io::Result::Ok(under_load(Path::new(PROGRAM), &arguments, 50, 8))
+    })
+    .await??;
+    let what = format!(
+        "counter-server --state: hits lost or given twice in 50 kills, of {}",
+        kept.acknowledged
+    );
+    let wrong = kept.lost + kept.twice + kept.invented;
+    Ok(Measured::value(what, wrong as f64, Bar::AtMost(0.0)))
+}
+
+/// In thousands.
+async fn requests_per_second(url: &str) -> anyhow::Result<f64> {
+    let output = Command::new("wrk")
+        .args(["--threads", "1", "--connections", CONNECTIONS])
+        .args(["--duration", "1s"])
+        .arg(url)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("wrk can't be started")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(
+        !text.contains("Non-2xx") && !text.contains("Socket errors"),
+        "{url}: requests failed: {text}"
+    );
+    let rate = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"))
+        .with_context(|| format!("wrk says no rate: {text}"))?;
+    Ok(rate.trim().parse::<f64>()? / 1e3)
+}
