@@ -3,3 +3,4 @@
 mod mariadb;
 mod ministack;
 mod process;
+mod program;

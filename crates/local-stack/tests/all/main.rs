@@ -11,6 +11,7 @@ mod queue;
 mod rds_faults;
 mod rds_functions;
 mod recorded;
+mod servers;
 mod stack;
 mod start;
 mod switch;
