@@ -113,7 +113,7 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
         measured.extend(region::delays_against_model().await?);
     }
     if wanted("server") {
-        measured.extend(server::measure().await?);
+        measured.extend(server::measure(served).await?);
     }
     if wanted("database") {
         let mut skipped = served.stack.skipped().iter();

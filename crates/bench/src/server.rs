@@ -21,16 +21,9 @@ const TURNS: usize = 11;
 const CONNECTIONS: &str = "64";
 const PROGRAM: &str = "target/servers/counter-server";
 
-pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
+pub(crate) async fn measure(served: &Served) -> anyhow::Result<Vec<Measured>> {
     eprintln!("calling the plain servers");
-    let served = Served::start_with(|settings| {
-        let all = ("Baselines".to_owned(), "all".to_owned());
-        settings.parameters.extend([all]);
-    })
-    .await?;
-    let measured = compare(&served).await;
-    served.stop().await?;
-    let mut measured = measured?;
+    let mut measured = compare(served).await?;
     measured.push(kills().await?);
     Ok(measured)
 }

@@ -165,7 +165,7 @@ Resources: {}
             (
                 "      Path: /hits\n      PaidBy",
                 "      PaidBy",
-                "9: one has no Path",
+                "8: one has no Path",
             ),
             (
                 "vcpu: 0.25",
