@@ -29,13 +29,20 @@ pub(crate) async fn measure(served: &Served) -> anyhow::Result<Vec<Measured>> {
 }
 
 async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
-    let url = |name: &str| -> anyhow::Result<String> {
+    let server = |name: &str| -> anyhow::Result<&Server> {
         let mut servers = served.stack.servers().iter();
-        let server: &Server = servers
+        servers
             .find(|server| server.name() == name)
-            .with_context(|| format!("{name} does not run: run `make tools`"))?;
+            .with_context(|| format!("{name} does not run: run `make tools`"))
+    };
+    let url = |name: &str| -> anyhow::Result<String> {
+        let server = server(name)?;
         Ok(format!("{}{}", server.url(), server.path()))
     };
+    let processes = [
+        server("counter-server")?.process_id(),
+        server("fastapi")?.process_id(),
+    ];
     let directory = tempfile::tempdir()?;
     let nginx = Nginx::start(directory.path()).await?;
     let logging = Program::start(Settings {
@@ -53,13 +60,19 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
         format!("{}/hits", logging.url()),
     ];
     let mut rates: [Ratios; 5] = Default::default();
-    let mut ratios: [Ratios; 4] = Default::default();
+    let mut ratios: [Ratios; 5] = Default::default();
     for _ in 0..TURNS {
         let mut turn = [0.0; 5];
+        let mut worked = [0.0; 2];
         for (at, url) in urls.iter().enumerate() {
+            let before = processes.get(at).map(|id| processor_ticks(*id));
             turn[at] = requests_per_second(url).await?;
             rates[at].add(turn[at]);
+            if let Some(before) = before {
+                worked[at] = (processor_ticks(processes[at])? - before?) / turn[at];
+            }
         }
+        ratios[4].add(worked[0] / worked[1]);
         let [ours, fastapi, nginx, state, logging] = turn;
         ratios[0].add(ours / fastapi);
         ratios[1].add(ours / nginx);
@@ -88,6 +101,11 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
             &ratios[3],
             Bar::AtLeast(0.5),
         ),
+        Measured::ratio(
+            "counter-server ÷ FastAPI's: processor time a request",
+            &ratios[4],
+            Bar::None,
+        ),
         rate("counter-server", &rates[0]),
         rate("FastAPI", &rates[1]),
         rate("nginx", &rates[2]),
@@ -110,6 +128,16 @@ async fn kills() -> anyhow::Result<Measured> {
     );
     let wrong = kept.lost + kept.twice + kept.invented;
     Ok(Measured::value(what, wrong as f64, Bar::AtMost(0.0)))
+}
+
+/// The processor time of a process so far, in ticks: `utime` and `stime` of proc_pid_stat(5). Unlike a rate, it says little of
+/// what else the machine does, and nothing of what the load generator can do.
+fn processor_ticks(process_id: u32) -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process_id}/stat"))?;
+    // The second field is a name in parentheses, which may have spaces.
+    let (_, fields) = text.rsplit_once(") ").context("no fields")?;
+    let fields = fields.split(' ').skip(11).take(2);
+    fields.map(|field| Ok(field.parse::<f64>()?)).sum()
 }
 
 /// In thousands.
