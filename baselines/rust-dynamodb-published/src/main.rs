@@ -1,0 +1,60 @@
+//! The hit counter on DynamoDB as it is published: read, add one, write, with the SDK as it comes.
+//!
+//! Two hits at the same time read the same count, and one of them is lost. See `functions/counter-dynamodb` for one that counts
+//! exactly.
+
+use std::{env, error::Error};
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use lambda_http::{
+    Body, Request, Response, run, service_fn,
+    http::{Method, header},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    let config = aws_config::load_from_env().await;
+    let client = Client::new(&config);
+    let table = env::var("TABLE_NAME")?;
+    run(service_fn(|request| handle(&client, &table, request))).await
+}
+
+async fn handle(
+    client: &Client,
+    table: &str,
+    request: Request,
+) -> Result<Response<Body>, lambda_http::Error> {
+    if request.method() != Method::GET {
+        let refusal = Response::builder().status(405).header(header::ALLOW, "GET");
+        return Ok(refusal.body(Body::Empty)?);
+    }
+    let hits = hit(client, table).await?;
+    Ok(Response::builder()
+        .header(header::CONTENT_TYPE, "text/plain")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(hits.to_string().into())?)
+}
+
+/// Counts a hit in the item of this function. An item that is not there is none so far.
+async fn hit(client: &Client, table: &str) -> Result<u64, Box<dyn Error + Send + Sync>> {
+    // counter-dynamodb has 0, the other baselines theirs.
+    let id = AttributeValue::N("4".into());
+    let item = client.get_item().table_name(table).key("id", id.clone());
+    let hits = match item.send().await?.item {
+        Some(item) => {
+            let hits = item.get("hits").ok_or("the item has no hits")?;
+            hits.as_n().map_err(|_| "hits is no number")?.parse()?
+        }
+        None => 0,
+    };
+    let hits: u64 = hits + 1;
+    client
+        .update_item()
+        .table_name(table)
+        .key("id", id)
+        .update_expression("SET hits = :hits")
+        .expression_attribute_values(":hits", AttributeValue::N(hits.to_string()))
+        .send()
+        .await?;
+    Ok(hits)
+}
