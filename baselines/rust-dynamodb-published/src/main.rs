@@ -6,14 +6,23 @@
 use std::{env, error::Error};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 use lambda_http::{
-    Body, Request, Response, run, service_fn,
+    Body, Request, Response,
     http::{Method, header},
+    run, service_fn,
 };
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    let config = aws_config::load_from_env().await;
+    // With the default features, `load_from_env` does the same with aws-lc.
+    let https = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = aws_config::from_env().http_client(https).load().await;
     let client = Client::new(&config);
     let table = env::var("TABLE_NAME")?;
     run(service_fn(|request| handle(&client, &table, request))).await
