@@ -167,6 +167,7 @@ async fn understood(root: &Path, combination: &Combination) -> anyhow::Result<Un
         port: 0,
         host: HostSettings::default(),
         ministack: backends::ministack::find_program(root)?,
+        tools: local_stack::find_tools(root)?,
         durable: false,
         distances: Distances::default(),
         database: DatabaseSettings::default(),

@@ -18,6 +18,7 @@ pub use database::{Database, DatabaseSettings, UrlFault};
 pub use error::Error;
 pub use region::Architecture;
 pub use relay::ApiCall;
+pub use runtime::find_tools;
 pub use servers::Server;
 pub use stack::{Distances, Metered, Settings, SkippedFunction, Stack};
 pub use template::{ServedFunction, conditions, has_database, parameters_that_bring, to_json};

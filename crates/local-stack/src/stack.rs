@@ -31,6 +31,8 @@ pub struct Settings {
     pub host: HostSettings,
     /// The ministack program: see [`backends::ministack::find_program`].
     pub ministack: PathBuf,
+    /// Where managed runtimes are installed: see [`find_tools`](crate::find_tools).
+    pub tools: PathBuf,
     /// Whether the emulator keeps its state over a pause, at a price: see [`Ministack::start_durable`].
     pub durable: bool,
     /// Where its database comes from, if the template has one.
@@ -87,14 +89,17 @@ impl Stack {
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
         let described = sketch.servers()?;
         let database = database(&sketch.databases()?, settings.database).await?;
-        let template = sketch.evaluate(Endpoints {
-            api: listeners.url(),
-            database: database.as_ref().map(|it| it.address().to_owned()),
-            database_proxy: database
-                .as_ref()
-                .and_then(Database::proxy)
-                .map(|proxy| proxy.address().to_string()),
-        })?;
+        let template = sketch.evaluate(
+            Endpoints {
+                api: listeners.url(),
+                database: database.as_ref().map(|it| it.address().to_owned()),
+                database_proxy: database
+                    .as_ref()
+                    .and_then(Database::proxy)
+                    .map(|proxy| proxy.address().to_string()),
+            },
+            &settings.tools,
+        )?;
         let ministack = match settings.durable {
             true => Ministack::start_durable(&settings.ministack).await?,
             false => Ministack::start(&settings.ministack).await?,
@@ -107,16 +112,12 @@ impl Stack {
         access.extend(database.iter().flat_map(Database::variables));
         let Resolved {
             served,
-            without_database,
+            skipped,
             functions,
             queue_routes,
             event_sources,
             outputs,
         } = template.resolve(&outputs, &access)?;
-        let skipped = without_database.into_iter().map(|name| SkippedFunction {
-            name,
-            reason: backends::mariadb::not_installed().to_string(),
-        });
         let (servers, skipped_servers) = servers::start(&settings.template, described).await?;
         let delayed = match settings.distances.backends {
             None => None,
@@ -151,7 +152,7 @@ impl Stack {
             database,
             served,
             servers,
-            skipped: skipped.chain(skipped_servers).collect(),
+            skipped: skipped.into_iter().chain(skipped_servers).collect(),
             functions,
             queue_routes,
             unrouted,

@@ -41,15 +41,15 @@ use self::{
     scope::{Local, Scope},
     value::{Fault, Node},
 };
-use crate::Error;
+use crate::{Error, SkippedFunction};
 
 /// What is run of a template, the emulator having made its resources.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     /// In the template's order.
     pub(crate) served: Vec<ServedFunction>,
-    /// The local names of those that need a database and have none.
-    pub(crate) without_database: Vec<String>,
+    /// Those that can't run on this machine.
+    pub(crate) skipped: Vec<SkippedFunction>,
     /// The same, as a host takes them.
     pub(crate) functions: Vec<Function>,
     /// The HTTP API's routes that lead to queues.
@@ -74,7 +74,7 @@ pub(crate) struct Template {
     path: PathBuf,
     /// In the template's order.
     definitions: Vec<Definition>,
-    without_database: Vec<String>,
+    skipped: Vec<SkippedFunction>,
     queue_routes: Vec<QueueRoute<Deferred>>,
     outputs: Vec<(String, Deferred)>,
     /// The resources that the emulator makes, as CloudFormation wants them.
@@ -114,15 +114,15 @@ impl Sketch {
         servers::read(&self.root, &self.scope, &self.path).map_err(|fault| error(&self.path, fault))
     }
 
-    /// Evaluates everything, the resources that are served being there.
-    pub(crate) fn evaluate(self, endpoints: Endpoints) -> Result<Template, Error> {
+    /// Evaluates everything, the resources that are served being there. `tools` is as in [`Settings`](crate::Settings).
+    pub(crate) fn evaluate(self, endpoints: Endpoints, tools: &Path) -> Result<Template, Error> {
         let Self {
             path,
             root,
             mut scope,
         } = self;
         scope.endpoints = endpoints;
-        Template::evaluate(&path, &root, &scope).map_err(|fault| error(&path, fault))
+        Template::evaluate(&path, &root, &scope, tools).map_err(|fault| error(&path, fault))
     }
 }
 
@@ -146,18 +146,21 @@ fn sketched(root: &Node, given: &BTreeMap<String, String>) -> Result<Scope, Faul
 }
 
 impl Template {
-    fn evaluate(path: &Path, root: &Node, scope: &Scope) -> Result<Self, Fault> {
+    fn evaluate(path: &Path, root: &Node, scope: &Scope, tools: &Path) -> Result<Self, Fault> {
         let directory = path.parent().unwrap_or(Path::new(""));
         let mut definitions = Vec::new();
-        let mut without_database = Vec::new();
+        let mut skipped = Vec::new();
         let mut queue_routes = Vec::new();
         let mut state = serde_json::Map::new();
         for resource in resources::read(root)? {
             match scope.resources.get(resource.id) {
                 Some(Local::Function(name)) => {
-                    match Definition::read(&resource, name, scope, directory) {
+                    match Definition::read(&resource, name, scope, directory, tools) {
                         Ok(definition) => definitions.push(definition),
-                        Err(fault) if fault.is_no_database => without_database.push(name.clone()),
+                        Err(fault) if fault.skips => skipped.push(SkippedFunction {
+                            name: name.clone(),
+                            reason: fault.message,
+                        }),
                         Err(fault) => return Err(fault),
                     }
                 }
@@ -168,13 +171,13 @@ impl Template {
                 _ => {}
             }
         }
-        if definitions.is_empty() && without_database.is_empty() {
+        if definitions.is_empty() && skipped.is_empty() {
             return Err(root.fault("the template has no AWS::Serverless::Function"));
         }
         Ok(Self {
             path: path.to_owned(),
             definitions,
-            without_database,
+            skipped,
             queue_routes,
             outputs: outputs::values(root.get("Outputs"), scope),
             state,
@@ -223,7 +226,7 @@ impl Template {
     ) -> Result<Resolved, Fault> {
         let mut resolved = Resolved {
             served: Vec::new(),
-            without_database: self.without_database,
+            skipped: self.skipped,
             functions: Vec::new(),
             queue_routes: Vec::new(),
             event_sources: Vec::new(),
@@ -364,7 +367,8 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let template = directory.path().join("template.yaml");
-        Sketch::read(&template, &given.collect())?.evaluate(endpoints())
+        Sketch::read(&template, &given.collect())?
+            .evaluate(endpoints(), &directory.path().join(".tools"))
     }
 
     fn endpoints() -> Endpoints {

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod, Status};
-use local_stack::{Distances, ServedFunction, Settings, Stack, parameters_that_bring};
+use local_stack::{Distances, ServedFunction, Settings, Stack, find_tools, parameters_that_bring};
 use region::Profile;
 
 use crate::{
@@ -32,6 +32,7 @@ pub(super) async fn with_stack<T>(
         port,
         host,
         ministack: backends::ministack::find_program(Path::new("."))?,
+        tools: find_tools(Path::new("."))?,
         durable: false,
         database,
     };

@@ -55,12 +55,13 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
-    /// Reads the function of this local name. `directory` is the template's.
+    /// Reads the function of this local name. `directory` is the template's, `tools` where managed runtimes are installed.
     pub(crate) fn read(
         resource: &Resource<'_>,
         name: &str,
         scope: &Scope,
         directory: &Path,
+        tools: &Path,
     ) -> Result<Self, Fault> {
         let properties = Properties {
             node: &resource.properties,
@@ -73,12 +74,12 @@ impl Definition {
             .components()
             .collect::<PathBuf>();
         let (runtime, runtime_name) = properties.required("Runtime", resource.id, resource.node)?;
-        let command = runtime::command(&runtime_name, &directory, &code_path).map_err(|error| {
-            let at = match error {
-                runtime::Error::Unsupported(_) => runtime,
-                runtime::Error::ProgramMissing(_) => code_uri,
-            };
-            at.fault(error.to_string())
+        let handler = properties.text("Handler")?.unwrap_or_default();
+        let command = runtime::command(&runtime_name, &handler, &directory, &code_path, tools);
+        let command = command.map_err(|error| match error {
+            runtime::Error::Unsupported(_) => runtime.fault(error.to_string()),
+            runtime::Error::ProgramMissing(_) => code_uri.fault(error.to_string()),
+            runtime::Error::NotHere(reason) => Fault::skip(runtime.line, reason),
         })?;
         let environment = properties
             .get("Environment")?
@@ -115,7 +116,7 @@ impl Definition {
                 function_url: properties.get("FunctionUrlConfig")?.is_some(),
             },
             command,
-            handler: properties.text("Handler")?.unwrap_or_default(),
+            handler,
             reserved_concurrency: properties.whole("ReservedConcurrentExecutions", 0..=u32::MAX)?,
             environment: environment.collect(),
             queues,
@@ -135,6 +136,9 @@ impl Definition {
         access: &[(&'static str, String)],
     ) -> Result<Function, Fault> {
         let mut environment = BTreeMap::new();
+        for (name, value) in &self.command.variables {
+            environment.insert((*name).to_owned(), value.clone());
+        }
         for (name, value) in &self.environment {
             environment.insert(name.clone(), value.resolve(name, outputs)?);
         }

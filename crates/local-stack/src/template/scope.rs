@@ -310,7 +310,7 @@ fn no_attribute(at: &Node, resource: &str, attribute: &str) -> Fault {
 fn endpoint(at: &Node, address: Option<&String>) -> Result<Value, Fault> {
     address
         .map(|address| Value::String(address.clone()))
-        .ok_or_else(|| Fault::no_database(at.line))
+        .ok_or_else(|| Fault::skip(at.line, backends::mariadb::not_installed().to_string()))
 }
 
 fn no_value(at: &Node, name: &str, resource: Option<&Local>) -> Fault {

@@ -9,8 +9,8 @@ use super::intrinsics::Intrinsic;
 pub(crate) struct Fault {
     pub(crate) line: usize,
     pub(crate) message: String,
-    /// Whether the template is right, and only the database that it needs is not there.
-    pub(crate) is_no_database: bool,
+    /// Whether the template is right, and the function just can't run on this machine: the message says why.
+    pub(crate) skips: bool,
 }
 
 impl Fault {
@@ -18,14 +18,14 @@ impl Fault {
         Self {
             line,
             message: message.into(),
-            is_no_database: false,
+            skips: false,
         }
     }
 
-    pub(crate) fn no_database(line: usize) -> Self {
+    pub(crate) fn skip(line: usize, reason: impl Into<String>) -> Self {
         Self {
-            is_no_database: true,
-            ..Self::new(line, "there is no database")
+            skips: true,
+            ..Self::new(line, reason)
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn settings() -> Settings {
         port: 0,
         host: HostSettings::default(),
         ministack: backends::ministack::find_program(&root()).unwrap(),
+        tools: local_stack::find_tools(&root()).unwrap(),
         durable: false,
         distances: Distances::default(),
         database: DatabaseSettings::default(),
