@@ -11,25 +11,26 @@ export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/debug/latency
-# The functions that read a database are in the template when there is one; locally it is a MariaDB.
-DATABASE := --parameter Database=aurora
+# With these the template has everything: the functions that read a database, which locally is a MariaDB, and the baselines.
+EVERYTHING := --parameter Database=aurora --parameter Baselines=all
 
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb browser format lint tests-built unit-tests validate clean
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb browser format lint tests-built unit-tests validate clean \
+	baselines baseline-rust baseline-cpp baseline-python baseline-javascript baseline-fastapi curl-headers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions servers latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
-	@$(LATENCY) compare $(DATABASE) --out out
+demo: functions servers baselines latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
+	@$(LATENCY) compare $(EVERYTHING) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
-up: functions servers latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
-	@$(LATENCY) up $(DATABASE)
+up: functions servers baselines latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+	@$(LATENCY) up $(EVERYTHING)
 
-bench: functions servers latency mariadb .tools/ministack.installed .tools/fastapi.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, queue, region, server or database
+bench: functions servers baselines latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, server or database
 	@scripts/require 'command -v wrk' wrk
 	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
 	@cargo lambda build --release --locked --quiet -p bare-calls
@@ -37,7 +38,7 @@ bench: functions servers latency mariadb .tools/ministack.installed .tools/fasta
 
 test: format lint unit-tests validate ## Run every check
 
-test-deploy: validate functions functions-arm64 mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
+test-deploy: validate functions functions-arm64 baselines mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@# In a temporary directory of its own, which rmdir refuses to remove if anything was left behind in it.
 	@directory=$$(mktemp -d) && TMPDIR=$$directory cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"
@@ -51,7 +52,7 @@ lint: tests-built
 	@echo "== lints: none"
 
 # More threads than cores: most tests wait most of the time.
-unit-tests: tests-built .tools/ministack.installed functions servers mariadb browser
+unit-tests: tests-built .tools/ministack.installed functions servers baselines mariadb browser
 	@echo "== tests"
 	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
@@ -65,6 +66,36 @@ validate: .tools/sam.installed
 functions: .tools/cargo-lambda.installed .tools/build-essentials ## Build the functions for Lambda
 	@echo "== functions: cargo lambda build --release (five minutes the first time)"
 	@cargo lambda build --release --locked --quiet
+
+# What can't be had of these but Rust is left out, and `latency` says so where it would be measured.
+baselines: baseline-rust baseline-cpp baseline-python baseline-javascript ## Build the functions that others are measured against
+
+# A workspace of its own, whose features are not the functions'. After them: cargo would share the cores with itself.
+baseline-rust: functions
+	@echo "== the baseline in Rust: cargo lambda build --release (two minutes the first time)"
+	@cargo lambda build --release --locked --quiet --manifest-path baselines/rust-dynamodb-published/Cargo.toml --lambda-dir baselines
+
+baseline-cpp: .tools/cargo-lambda.installed curl-headers
+	@scripts/build-cpp cpp-dynamodb
+
+baseline-python:
+	@$(MAKE) .tools/lambda-python.installed || echo "== functions in Python are skipped"
+
+baseline-javascript: .tools/cargo-lambda.installed curl-headers
+	@$(MAKE) .tools/lambda-javascript.installed || echo "== functions in JavaScript are skipped"
+
+# One way for all that is linked with it; what can't be built says so itself.
+curl-headers:
+	@scripts/require 'test -e /usr/include/curl/curl.h || test -e "/usr/include/$$(uname -m)-linux-gnu/curl/curl.h"' libcurl4-openssl-dev || true
+	@scripts/require 'test -e /usr/include/nlohmann/json.hpp' nlohmann-json3-dev || true
+
+# Compiled now, as on Lambda, whose environments can't write what they compile.
+.tools/lambda-python.installed: tools/lambda-python.txt
+	@scripts/install-tool lambda-python
+	@.tools/lambda-python/bin/python -m compileall -q .tools/lambda-python/lib
+
+.tools/lambda-javascript.installed: tools/lambda-javascript.txt $(wildcard tools/lambda-javascript/*)
+	@scripts/install-lambda-javascript
 
 # Nobody ships or runs these: they show that each function builds for arm64 and that its package deploys.
 functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials

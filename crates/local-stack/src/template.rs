@@ -602,7 +602,7 @@ Resources:
             (
                 "target/lambda/one/",
                 "target/lambda/two/",
-                "15: target/lambda/two/bootstrap is missing: run `cargo lambda build --release`",
+                "15: target/lambda/two/bootstrap is missing: run `cargo lambda build --release`, for a baseline `make baselines`",
             ),
             (
                 "target/lambda/one/",
@@ -680,10 +680,15 @@ Resources:
             let path = directory.path().join("template.yaml");
             let sketch = Sketch::read(&path, &BTreeMap::new()).unwrap();
             assert!(sketch.databases().unwrap().database);
-            let template = sketch.evaluate(endpoints).unwrap();
+            let template = sketch.evaluate(endpoints, Path::new("")).unwrap();
             let served = template.definitions.into_iter();
             let served: Vec<_> = served.map(|definition| definition.served.name).collect();
-            (served, template.without_database)
+            let skipped = template
+                .skipped
+                .into_iter()
+                .map(|it| it.name)
+                .collect::<Vec<_>>();
+            (served, skipped)
         };
         let both = vec!["one".to_owned(), "two".to_owned()];
         assert_eq!(names(endpoints()), (both, vec![]));

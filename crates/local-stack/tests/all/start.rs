@@ -74,7 +74,7 @@ async fn a_missing_binary_is_named_with_the_command_that_builds_it() {
         &ONE.replace("CodeUri: one", "CodeUri: target/lambda/two/"),
     );
     let expected = format!(
-        "{}:6: target/lambda/two/bootstrap is missing: run `cargo lambda build --release`",
+        "{}:6: target/lambda/two/bootstrap is missing: run `cargo lambda build --release`, for a baseline `make baselines`",
         template.display()
     );
     let settings = Settings {
