@@ -3,21 +3,18 @@
 //! Two hits at the same time read the same count, and one of them is lost. See `functions/counter-dynamodb` for one that counts
 //! exactly.
 
-use std::{env, error::Error};
+use std::env;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use lambda_http::{
-    Body, Request, Response,
-    http::{Method, header},
-    run, service_fn,
-};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::{Value, json};
 
 #[tokio::main]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), Error> {
     // With the default features, `load_from_env` does the same with aws-lc.
     let https = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -25,28 +22,25 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = aws_config::from_env().http_client(https).load().await;
     let client = Client::new(&config);
     let table = env::var("TABLE_NAME")?;
-    run(service_fn(|request| handle(&client, &table, request))).await
+    run(service_fn(|event| handle(&client, &table, event))).await
 }
 
-async fn handle(
-    client: &Client,
-    table: &str,
-    request: Request,
-) -> Result<Response<Body>, lambda_http::Error> {
-    if request.method() != Method::GET {
-        let refusal = Response::builder().status(405).header(header::ALLOW, "GET");
-        return Ok(refusal.body(Body::Empty)?);
+async fn handle(client: &Client, table: &str, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let method = event.payload["requestContext"]["http"]["method"].as_str();
+    if method.ok_or("not an event of an HTTP API")? != "GET" {
+        return Ok(json!({ "statusCode": 405, "headers": { "Allow": "GET" } }));
     }
     let hits = hit(client, table).await?;
-    Ok(Response::builder()
-        .header(header::CONTENT_TYPE, "text/plain")
-        .header(header::CACHE_CONTROL, "no-store")
-        .body(hits.to_string().into())?)
+    Ok(json!({
+        "statusCode": 200,
+        "headers": { "Content-Type": "text/plain", "Cache-Control": "no-store" },
+        "body": hits.to_string(),
+    }))
 }
 
-/// Counts a hit in the item of this function. An item that is not there is none so far.
-async fn hit(client: &Client, table: &str) -> Result<u64, Box<dyn Error + Send + Sync>> {
-    // counter-dynamodb has 0, the other baselines theirs.
+/// Counts a hit. An item that is not there is none so far.
+async fn hit(client: &Client, table: &str) -> Result<u64, Error> {
+    // counter-dynamodb has item 0, the other baselines theirs.
     let id = AttributeValue::N("4".into());
     let item = client.get_item().table_name(table).key("id", id.clone());
     let hits = match item.send().await?.item {
