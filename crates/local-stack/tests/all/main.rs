@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod baselines;
 mod calc_worker;
 mod client;
 mod common;
