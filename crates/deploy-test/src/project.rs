@@ -41,8 +41,9 @@ impl Project {
             // JSON is YAML.
             fs::write(&template, json.to_string())?;
         }
-        let certificates = directory.path().join("certificates");
-        symlink(root.join("certificates"), certificates)?;
+        for folder in ["certificates", "baselines"] {
+            symlink(root.join(folder), directory.path().join(folder))?;
+        }
         let copies = directory.path().join(PACKAGES);
         fs::create_dir_all(&copies)?;
         let built = packages
