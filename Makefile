@@ -41,7 +41,7 @@ test: format lint unit-tests validate ## Run every check
 test-deploy: validate functions functions-arm64 baselines mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@# In a temporary directory of its own, which rmdir refuses to remove if anything was left behind in it.
-	@directory=$$(mktemp -d) && TMPDIR=$$directory cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"
+	@directory=$$(mktemp -d) && TMPDIR=$$directory PATH=$(CURDIR)/.tools/lambda-javascript/with-sdk:$$PATH cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"
 
 format:
 	@cargo fmt --all --check
