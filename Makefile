@@ -78,24 +78,17 @@ baseline-rust: functions
 baseline-cpp: .tools/cargo-lambda.installed curl-headers
 	@scripts/build-cpp cpp-dynamodb
 
+# Compiled when it is installed: on Lambda an environment can't write what it compiles.
 baseline-python:
-	@$(MAKE) .tools/lambda-python.installed || echo "== functions in Python are skipped"
+	@[ .tools/lambda-python.installed -nt tools/lambda-python.txt ] || { scripts/install-tool lambda-python && .tools/lambda-python/bin/python -m compileall -q .tools/lambda-python/lib; } || echo "== functions in Python are skipped"
 
 baseline-javascript: .tools/cargo-lambda.installed curl-headers
-	@$(MAKE) .tools/lambda-javascript.installed || echo "== functions in JavaScript are skipped"
+	@scripts/install-lambda-javascript || echo "== functions in JavaScript are skipped"
 
 # One way for all that is linked with it; what can't be built says so itself.
 curl-headers:
 	@scripts/require 'test -e /usr/include/curl/curl.h || test -e "/usr/include/$$(uname -m)-linux-gnu/curl/curl.h"' libcurl4-openssl-dev || true
 	@scripts/require 'test -e /usr/include/nlohmann/json.hpp' nlohmann-json3-dev || true
-
-# Compiled now, as on Lambda, whose environments can't write what they compile.
-.tools/lambda-python.installed: tools/lambda-python.txt
-	@scripts/install-tool lambda-python
-	@.tools/lambda-python/bin/python -m compileall -q .tools/lambda-python/lib
-
-.tools/lambda-javascript.installed: tools/lambda-javascript.txt $(wildcard tools/lambda-javascript/*)
-	@scripts/install-lambda-javascript
 
 # Nobody ships or runs these: they show that each function builds for arm64 and that its package deploys.
 functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials

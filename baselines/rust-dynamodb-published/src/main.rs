@@ -5,6 +5,7 @@
 
 use std::env;
 
+use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use aws_smithy_http_client::{
     Builder,
@@ -19,7 +20,8 @@ async fn main() -> Result<(), Error> {
     let https = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
-    let config = aws_config::from_env().http_client(https).load().await;
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+    let config = config.load().await;
     let client = Client::new(&config);
     let table = env::var("TABLE_NAME")?;
     run(service_fn(|event| handle(&client, &table, event))).await
