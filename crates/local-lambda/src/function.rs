@@ -17,6 +17,8 @@ pub struct Function {
     pub handler: String,
     /// The function's own environment variables.
     pub environment: BTreeMap<String, String>,
+    /// What its runtime sets, unless the function has its own.
+    pub runtime_variables: BTreeMap<String, String>,
     /// Memory size in MB. Reported, not enforced.
     pub memory_mb: u32,
     /// How long one invocation may take.
@@ -32,9 +34,9 @@ impl Function {
         runtime_api: &'a str,
         log_stream: &'a str,
     ) -> BTreeMap<&'a str, String> {
-        let mut variables: BTreeMap<&str, String> = self
-            .environment
-            .iter()
+        let runtime = self.runtime_variables.iter();
+        let mut variables: BTreeMap<&str, String> = runtime
+            .chain(&self.environment)
             .map(|(key, value)| (key.as_str(), value.clone()))
             .collect();
         let directory = self.directory.display().to_string();

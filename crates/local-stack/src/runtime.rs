@@ -10,7 +10,7 @@ use std::{
 pub(crate) struct Command {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
-    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// Why a function can't be run.
@@ -83,7 +83,7 @@ fn python(runtime: &str, handler: &str, tools: &Path) -> Result<Command, Error> 
         variables: vec![
             execution_environment(runtime),
             // On Lambda the function's directory can't be written to.
-            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
         ],
     })
 }
@@ -105,7 +105,7 @@ fn javascript(runtime: &str, directory: &Path, tools: &Path) -> Result<Command, 
             execution_environment(runtime),
             // As /var/runtime/node_modules and /var/task on Lambda.
             (
-                "NODE_PATH",
+                "NODE_PATH".to_owned(),
                 format!("{}:{}", modules.display(), directory.display()),
             ),
         ],
@@ -113,8 +113,11 @@ fn javascript(runtime: &str, directory: &Path, tools: &Path) -> Result<Command, 
 }
 
 /// Lambda developer guide, "Defined runtime environment variables": managed runtimes have it, OS-only ones do not.
-fn execution_environment(runtime: &str) -> (&'static str, String) {
-    ("AWS_EXECUTION_ENV", format!("AWS_Lambda_{runtime}"))
+fn execution_environment(runtime: &str) -> (String, String) {
+    (
+        "AWS_EXECUTION_ENV".to_owned(),
+        format!("AWS_Lambda_{runtime}"),
+    )
 }
 
 /// A tool's program. Its installation is complete once there is a file that says so.
@@ -165,18 +168,17 @@ mod tests {
         let python = of("python3.13", Path::new("/task"), tools).unwrap();
         assert_eq!(python.program, tools.join("lambda-python/bin/python"));
         assert_eq!(python.arguments, ["-m", "awslambdaric", "hits.handler"]);
-        assert!(
-            python
-                .variables
-                .contains(&("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13".to_owned()))
-        );
+        assert!(python.variables.contains(&(
+            "AWS_EXECUTION_ENV".to_owned(),
+            "AWS_Lambda_python3.13".to_owned()
+        )));
         let node = of("nodejs22.x", Path::new("/task"), tools).unwrap();
         assert_eq!(node.program, tools.join("lambda-javascript/bin/node"));
         let modules = tools.join("lambda-javascript/node_modules");
-        assert!(
-            node.variables
-                .contains(&("NODE_PATH", format!("{}:/task", modules.display())))
-        );
+        assert!(node.variables.contains(&(
+            "NODE_PATH".to_owned(),
+            format!("{}:/task", modules.display())
+        )));
     }
 
     #[test]

@@ -35,6 +35,7 @@ fn host(timeout: Duration, variables: &[(&str, &str)]) -> Host {
         environment: variables
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
+        runtime_variables: BTreeMap::new(),
         memory_mb: 1769,
         timeout,
         reserved_concurrency: None,

@@ -212,6 +212,7 @@ mod tests {
             directory: "/".into(),
             handler: "bootstrap".to_owned(),
             environment: BTreeMap::new(),
+            runtime_variables: BTreeMap::new(),
             memory_mb: 128,
             timeout: std::time::Duration::from_secs(3),
             reserved_concurrency: None,

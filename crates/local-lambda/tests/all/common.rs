@@ -17,6 +17,7 @@ pub(crate) fn function(name: &str) -> Function {
         directory: script().parent().unwrap().to_owned(),
         handler: "bootstrap".to_owned(),
         environment: BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]),
+        runtime_variables: BTreeMap::new(),
         memory_mb: 128,
         timeout: Duration::from_secs(10),
         reserved_concurrency: None,

@@ -136,9 +136,6 @@ impl Definition {
         access: &[(&'static str, String)],
     ) -> Result<Function, Fault> {
         let mut environment = BTreeMap::new();
-        for (name, value) in &self.command.variables {
-            environment.insert((*name).to_owned(), value.clone());
-        }
         for (name, value) in &self.environment {
             environment.insert(name.clone(), value.resolve(name, outputs)?);
         }
@@ -152,6 +149,7 @@ impl Definition {
             directory: self.served.directory.clone(),
             handler: self.handler.clone(),
             environment,
+            runtime_variables: self.command.variables.iter().cloned().collect(),
             memory_mb: self.served.memory_mb,
             timeout: self.served.timeout,
             reserved_concurrency: self.reserved_concurrency,
