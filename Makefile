@@ -68,7 +68,7 @@ functions: .tools/cargo-lambda.installed .tools/build-essentials ## Build the fu
 	@cargo lambda build --release --locked --quiet
 
 # What can't be had of these but Rust is left out, and `latency` says so where it would be measured.
-baselines: baseline-rust baseline-cpp baseline-python baseline-javascript ## Build the functions that others are measured against
+baselines: baseline-rust baseline-cpp baseline-python baseline-javascript baseline-fastapi ## Build the functions that others are measured against
 
 # A workspace of its own, whose features are not the functions'. After them: cargo would share the cores with itself.
 baseline-rust: functions
@@ -84,6 +84,9 @@ baseline-python:
 
 baseline-javascript: .tools/cargo-lambda.installed curl-headers
 	@scripts/install-lambda-javascript || echo "== functions in JavaScript are skipped"
+
+baseline-fastapi:
+	@[ .tools/fastapi.installed -nt tools/fastapi.txt ] || scripts/install-tool fastapi || echo "== the server in Python is skipped"
 
 # One way for all that is linked with it; what can't be built says so itself.
 curl-headers:
@@ -103,7 +106,7 @@ latency: .tools/build-essentials ## Build the latency command
 	@echo "== the latency command (two minutes the first time)"
 	@cargo build --quiet --locked -p latency
 
-tools: .tools/ministack.installed .tools/cargo-lambda.installed .tools/fastapi.installed ## Install the pinned tools into .tools/
+tools: .tools/ministack.installed .tools/cargo-lambda.installed baseline-fastapi ## Install the pinned tools into .tools/
 
 # A tool is a Python environment of its own, made from its list of pinned versions and made anew when that changes.
 .tools/%.installed: tools/%.txt
@@ -122,4 +125,4 @@ browser:
 	@mkdir -p .tools && touch $@
 
 clean: ## Remove what was built and measured; .tools/ stays
-	rm -rf target out
+	rm -rf target out baselines/*/bootstrap*

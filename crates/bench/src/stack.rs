@@ -62,6 +62,7 @@ impl Served {
                 ..HostSettings::default()
             },
             ministack: backends::ministack::find_program(Path::new("."))?,
+            tools: local_stack::find_tools(Path::new("."))?,
             durable: false,
             distances: Distances::default(),
         };
