@@ -20,6 +20,8 @@ pub enum Work {
     Requests(u64),
     /// After this time; requests under way are finished.
     For(Duration),
+    /// After so many requests or after this time, whichever is first.
+    AtMost(u64, Duration),
 }
 
 /// Runs `connections` virtual users against the target, from the moment when all are connected.
@@ -97,9 +99,14 @@ impl Shared {
     /// Takes the next request, if there is one left.
     fn claim(&self, work: Work, elapsed: Duration) -> bool {
         match work {
-            Work::Requests(amount) => self.claimed.fetch_add(1, Ordering::Relaxed) < amount,
+            Work::Requests(amount) => self.claim_of(amount),
             Work::For(time) => elapsed < time,
+            Work::AtMost(amount, time) => elapsed < time && self.claim_of(amount),
         }
+    }
+
+    fn claim_of(&self, amount: u64) -> bool {
+        self.claimed.fetch_add(1, Ordering::Relaxed) < amount
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Measurement) -> T) -> T {

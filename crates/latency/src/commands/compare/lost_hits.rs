@@ -1,6 +1,6 @@
 //! Whether a counter has counted what it says it has: a burst of hits, and the count after it.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use load::{Connection, Target, Work, closed_loop, on_its_own_thread};
 
@@ -8,6 +8,9 @@ use crate::{columns, output::Progress, results::Row};
 
 /// Virtual users of the burst.
 const CONNECTIONS: usize = 64;
+
+/// How long a burst takes at most: writers of one object wait for each other.
+const LONGEST: Duration = Duration::from_secs(7);
 
 /// Virtual users of the rounds before it: environments that start all at once share this machine until they time out.
 const WARM_UP: [usize; 4] = [8, 16, 32, CONNECTIONS];
@@ -52,7 +55,7 @@ async fn burst(target: Arc<Target>, hits: u64) -> Option<Burst> {
         closed_loop(Arc::clone(&target), users, work, || {}).await;
     }
     let before = count(&mut connection).await?;
-    let measured = closed_loop(target, CONNECTIONS, Work::Requests(hits), || {}).await;
+    let measured = closed_loop(target, CONNECTIONS, Work::AtMost(hits, LONGEST), || {}).await;
     let after = count(&mut connection).await;
     let acknowledged = measured.latencies.count();
     Some(Burst {
@@ -85,8 +88,9 @@ pub(super) fn beside(row: Row, burst: Option<Burst>) -> Row {
 /// What the columns mean.
 pub(super) fn note(hits: u64) -> String {
     format!(
-        "hits lost: of those that were acknowledged in a burst of {hits} on {CONNECTIONS} connections, how many are missing from \
-         the count after it."
+        "hits lost: of those that were acknowledged in a burst of {hits} on {CONNECTIONS} connections, cut off after {} s, how many \
+         are missing from the count after it.",
+        LONGEST.as_secs()
     )
 }
 

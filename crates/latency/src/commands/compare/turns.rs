@@ -15,7 +15,7 @@ pub(super) const WARM_UP: u64 = 100;
 
 /// Virtual users of the closed loop, and for how long in how many turns they call a target.
 const CONNECTIONS: usize = 8;
-const CLOSED_LOOP_TURN: Duration = Duration::from_millis(500);
+const CLOSED_LOOP_TURN: Duration = Duration::from_millis(250);
 const CLOSED_LOOP_TURNS: u32 = 4;
 
 /// Sends `requests` requests to each target, one after the other.
