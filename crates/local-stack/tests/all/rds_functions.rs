@@ -56,6 +56,8 @@ impl Rds {
                 symlink(&package, packages.join(name)).unwrap();
             }
         }
+        let servers = root().join("target/servers").canonicalize().unwrap();
+        symlink(servers, copy.path().join("target/servers")).unwrap();
         let mut rds = Self::start_with(Settings {
             template,
             ..settings_with_database()
