@@ -45,6 +45,7 @@ test-deploy: validate functions functions-arm64 baselines mariadb .tools/minista
 
 format:
 	@cargo fmt --all --check
+	@cargo fmt --check --manifest-path baselines/rust-dynamodb-published/Cargo.toml
 
 # After the tests are built, which wait for more than they compute: cargo builds one thing at a time.
 lint: tests-built
