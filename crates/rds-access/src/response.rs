@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn status(problem: Problem) -> u16 {
-        Response::from(problem).status().as_u16()
+        Response::<Body>::from(problem).status().as_u16()
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         for method in [Method::POST, Method::HEAD, Method::DELETE] {
             let mut request = get("/rds/direct/transcriptions/1");
             *request.method_mut() = method;
-            let response = Response::from(wanted(&request).unwrap_err());
+            let response = Response::<Body>::from(wanted(&request).unwrap_err());
             assert_eq!(response.status(), 405);
             assert_eq!(response.headers()[ALLOW], "GET");
         }
