@@ -28,7 +28,7 @@ struct Baseline {
     memory: Bar,
 }
 
-const BASELINES: [Baseline; 4] = [
+const BASELINES: [Baseline; 6] = [
     Baseline {
         function: "python-dynamodb",
         name: "Python",
@@ -42,6 +42,20 @@ const BASELINES: [Baseline; 4] = [
         p50: Bar::AtMost(0.4),
         init: Bar::AtMost(0.02),
         memory: Bar::AtMost(0.07),
+    },
+    Baseline {
+        function: "python-dynamodb-published",
+        name: "Python in the published way",
+        p50: Bar::AtMost(0.35),
+        init: Bar::None,
+        memory: Bar::None,
+    },
+    Baseline {
+        function: "javascript-dynamodb-published",
+        name: "JavaScript in the published way",
+        p50: Bar::AtMost(0.4),
+        init: Bar::None,
+        memory: Bar::None,
     },
     Baseline {
         function: "cpp-dynamodb",
