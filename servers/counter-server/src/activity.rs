@@ -16,7 +16,7 @@ use std::{
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Duration, Instant};
 
-use crate::server::Limits;
+use crate::limits::Limits;
 
 /// What a client is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

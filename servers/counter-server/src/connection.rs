@@ -17,8 +17,8 @@ use tokio::{
 
 use crate::{
     activity::{Activity, Phase, Watched},
+    limits::Limits,
     log::{Answered, Log},
-    server::Limits,
 };
 
 /// The most that the head of a request may have, in bytes: nginx's `large_client_header_buffers` have twice as much, AWS's load

@@ -5,6 +5,7 @@ mod cli;
 mod connection;
 mod counter;
 mod http_handler;
+mod limits;
 mod log;
 mod open_files;
 mod server;
@@ -17,11 +18,7 @@ use clap::Parser as _;
 use tokio::net::TcpListener;
 
 use crate::{
-    cli::Arguments,
-    counter::Counter,
-    log::Log,
-    server::{Limits, Server},
-    signals::Signals,
+    cli::Arguments, counter::Counter, limits::Limits, log::Log, server::Server, signals::Signals,
     state_file::StateFile,
 };
 

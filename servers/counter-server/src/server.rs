@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     connection::{self, Shared},
+    limits::Limits,
     log::Log,
 };
 
@@ -20,24 +21,6 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How long it waits when the system has no room for one more connection.
 const FULL: Duration = Duration::from_millis(50);
-
-/// What clients may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// How many connections there may be at a time.
-    pub(crate) connections: u32,
-    /// How long the head of a request may take.
-    pub(crate) header_timeout: Duration,
-    /// How long a connection may be without a request.
-    pub(crate) idle_timeout: Duration,
-}
-
-impl Limits {
-    /// The least after which a client's time may be up.
-    pub(crate) fn shortest(&self) -> Duration {
-        self.header_timeout.min(self.idle_timeout)
-    }
-}
 
 /// Requests that were not answered when the server ended.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, io::Write};
 use serde::Serialize;
 
 use super::Exporter;
-use crate::results::{Column, Group, Results, Value};
-
-/// Raised when what a reader knows is no longer there, or means something else.
-pub(crate) const FORMAT: u32 = 1;
+use crate::{
+    report,
+    results::{Column, Group, Results, Value},
+};
 
 pub(super) struct Json;
 
@@ -49,7 +49,7 @@ impl Exporter for Json {
         let rows = results.table.rows().iter();
         let circumstances = &results.circumstances;
         let document = Document {
-            format: FORMAT,
+            format: report::FORMAT,
             title: &results.title,
             command: &circumstances.command,
             measured_at: humantime::format_rfc3339_seconds(circumstances.measured_at).to_string(),

@@ -14,8 +14,6 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
-pub(crate) use json::FORMAT as JSON_FORMAT;
-
 use crate::{BadInput, results::Results, whole_file};
 
 /// Writes results in one format.
@@ -105,7 +103,7 @@ mod tests {
     use crate::{
         circumstances::Circumstances,
         columns,
-        report::Document,
+        report::{self, Document},
         results::{Row, Table},
     };
 
@@ -144,7 +142,7 @@ mod tests {
     #[test]
     fn json_and_csv_say_the_same() {
         let json: serde_json::Value = serde_json::from_str(&exported(&json::Json)).unwrap();
-        assert_eq!(json["format"], json::FORMAT);
+        assert_eq!(json["format"], report::FORMAT);
         assert_eq!(json["measured_at"], "1970-01-01T00:00:00Z");
         assert_eq!(json["command"], "latency test");
         assert_eq!(json["columns"][0]["key"], "architecture");
@@ -220,7 +218,7 @@ mod tests {
     fn the_page_is_the_one_made_of_the_json() {
         let document = Document::from_json(exported(&json::Json).as_bytes()).unwrap();
         let page = exported(&html::Html);
-        assert_eq!(page, crate::report::page(&[document]));
+        assert_eq!(page, report::page(&[document]));
         assert!(page.contains("latency test</title>") && page.contains("a | &quot;b&quot;, c"));
         assert!(page.contains("id=\"latencies\""), "{page}");
     }

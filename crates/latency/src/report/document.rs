@@ -7,7 +7,10 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use crate::{BadInput, export::JSON_FORMAT, results::Value};
+use crate::{BadInput, results::Value};
+
+/// The format of JSON exports. Raised when what a reader knows is no longer there, or means something else.
+pub(crate) const FORMAT: u32 = 1;
 
 /// What one command found.
 #[derive(Debug, Deserialize)]
@@ -69,9 +72,9 @@ impl Document {
                     "is no JSON export of this version of latency: it names no format".to_owned(),
                 ));
             }
-            Some(format) if *format != JSON_FORMAT => {
+            Some(format) if *format != FORMAT => {
                 return Err(BadInput(format!(
-                    "was made by another version of latency (format {format}; this one reads {JSON_FORMAT})"
+                    "was made by another version of latency (format {format}; this one reads {FORMAT})"
                 )));
             }
             Some(_) => {}

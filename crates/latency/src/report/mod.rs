@@ -16,6 +16,7 @@ use std::path::Path;
 
 pub(crate) use axis::step;
 pub use document::Document;
+pub(crate) use document::FORMAT;
 
 use crate::BadInput;
 
