@@ -11,7 +11,7 @@ pub struct Published {
     pub publisher: String,
     /// The architecture, in the publisher's words.
     pub architecture: String,
-    /// The function here that does the same and stands beside it.
+    /// The functions and servers here that do the same and stand beside it, with a space between two.
     pub function: Option<String>,
     /// Mean latency in milliseconds.
     pub mean_ms: Option<f64>,
@@ -38,9 +38,10 @@ pub fn all() -> Result<Vec<Published>, csv::Error> {
 /// The published result that stands beside a function.
 #[must_use]
 pub fn beside<'a>(function: &str, published: &'a [Published]) -> Option<&'a Published> {
-    published
-        .iter()
-        .find(|result| result.function.as_deref() == Some(function))
+    published.iter().find(|result| {
+        let mut names = result.function.iter().flat_map(|names| names.split(' '));
+        names.any(|name| name == function)
+    })
 }
 
 #[cfg(test)]
@@ -54,6 +55,8 @@ mod tests {
         assert_eq!(found.architecture, "Lambda Rust + DynamoDB");
         assert_eq!(found.mean_ms, Some(26.0));
         assert_eq!(found.usd_per_million, Some(3.09));
+        let as_published = beside("rust-dynamodb-published", &published).unwrap();
+        assert_eq!(as_published, found);
         assert_eq!(beside("counter-nowhere", &published), None);
     }
 

@@ -45,19 +45,23 @@ impl Administration {
             if open <= wanted {
                 return Ok(());
             }
-            if since.elapsed() >= CLOSED_WITHIN {
-                return Err(Error::StillConnected {
-                    open,
-                    waited: CLOSED_WITHIN,
-                });
-            }
-            tokio::time::sleep(POLL_INTERVAL).await;
+            wait(since, open).await?;
         }
     }
 
-    /// From now on, the most connections are counted afresh, beginning with those that take a place now.
+    /// From now on, the most connections are counted afresh, beginning with none: waits until nobody takes a place.
     pub async fn forget_most_connections(&mut self) -> Result<(), Error> {
-        Ok(self.connection.query_drop("FLUSH STATUS").await?)
+        let since = Instant::now();
+        loop {
+            self.until_at_most(0).await?;
+            self.connection.query_drop("FLUSH STATUS").await?;
+            // A connection that ends leaves the one count before the other.
+            let most = self.most_connections().await?;
+            if most == 0 {
+                return Ok(());
+            }
+            wait(since, most).await?;
+        }
     }
 
     /// The most connections of users that were open at a time since this administrator last forgot them. There must be no
@@ -89,7 +93,6 @@ impl Administration {
     /// Closes all connections of the users, waits until none takes a place, and counts the most of them afresh from there.
     pub async fn begin_afresh(&mut self) -> Result<(), Error> {
         self.kill_connections().await?;
-        self.until_at_most(0).await?;
         self.forget_most_connections().await
     }
 
@@ -103,4 +106,16 @@ impl Administration {
     pub fn connection(&mut self) -> &mut Conn {
         &mut self.connection
     }
+}
+
+/// Until the next look, if there is time for one.
+async fn wait(since: Instant, open: u64) -> Result<(), Error> {
+    if since.elapsed() >= CLOSED_WITHIN {
+        return Err(Error::StillConnected {
+            open,
+            waited: CLOSED_WITHIN,
+        });
+    }
+    tokio::time::sleep(POLL_INTERVAL).await;
+    Ok(())
 }
