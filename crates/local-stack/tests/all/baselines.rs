@@ -330,6 +330,8 @@ async fn without_its_runtime_a_function_is_skipped_and_the_others_are_served() {
             ("python-s3", python),
             ("python-dynamodb", python),
             ("javascript-dynamodb", javascript),
+            ("python-dynamodb-published", python),
+            ("javascript-dynamodb-published", javascript),
         ]
     );
     let client = Client::new();
