@@ -82,6 +82,8 @@ impl MariaDb {
             };
             mariadb.prepare().await?;
             mariadb.restart().await?;
+            // Whoever asked whether it is up takes a place for a moment, which the first user may need.
+            mariadb.administration().await?.until_at_most(0).await?;
             Ok(mariadb)
         })
         .await
