@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use backends::program::{Program, Settings};
 use load::testing::kills::under_load;
+use local_lambda::cpu_time;
 use local_stack::Server;
 use tokio::process::Command;
 
@@ -65,11 +66,11 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
         let mut turn = [0.0; 5];
         let mut worked = [0.0; 2];
         for (at, url) in urls.iter().enumerate() {
-            let before = processes.get(at).map(|id| processor_ticks(*id));
+            let before = processes.get(at).map(|id| processor_seconds(*id));
             turn[at] = requests_per_second(url).await?;
             rates[at].add(turn[at]);
             if let Some(before) = before {
-                worked[at] = (processor_ticks(processes[at])? - before?) / turn[at];
+                worked[at] = (processor_seconds(processes[at])? - before?) / turn[at];
             }
         }
         ratios[4].add(worked[0] / worked[1]);
@@ -130,14 +131,11 @@ async fn kills() -> anyhow::Result<Measured> {
     Ok(Measured::value(what, wrong as f64, Bar::AtMost(0.0)))
 }
 
-/// The processor time of a process so far, in ticks: `utime` and `stime` of proc_pid_stat(5). Unlike a rate, it says little of
-/// what else the machine does, and nothing of what the load generator can do.
-fn processor_ticks(process_id: u32) -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{process_id}/stat"))?;
-    // The second field is a name in parentheses, which may have spaces.
-    let (_, fields) = text.rsplit_once(") ").context("no fields")?;
-    let fields = fields.split(' ').skip(11).take(2);
-    fields.map(|field| Ok(field.parse::<f64>()?)).sum()
+/// The processor time of a process so far, in seconds. Unlike a rate, it says little of what else the machine does, and nothing
+/// of what the load generator can do.
+fn processor_seconds(process_id: u32) -> anyhow::Result<f64> {
+    let time = cpu_time(process_id).context("its processor time is not known")?;
+    Ok(time.as_secs_f64())
 }
 
 /// In thousands.

@@ -10,10 +10,10 @@ pub struct Monthly {
 }
 
 impl Monthly {
-    /// With so many calls a month.
+    /// With so many millions of calls a month.
     #[must_use]
-    pub fn usd(self, calls: u64) -> f64 {
-        self.by_the_hour + calls as f64 / 1e6 * self.per_million
+    pub fn usd(self, million_calls: f64) -> f64 {
+        self.by_the_hour + million_calls * self.per_million
     }
 
     /// From how many million calls a month it is cheaper than `other`: where the two lines cross, or 0 if it always is. None if
@@ -49,7 +49,7 @@ mod tests {
         // $13.0064 ÷ $2.106466675 = 6.174510… million calls.
         let millions = SERVER.cheaper_from_millions(function).unwrap();
         assert!((millions - 6.174_510).abs() < 1e-6, "{millions}");
-        let (below, above) = (6_174_000, 6_175_000);
+        let (below, above) = (6.174, 6.175);
         assert!(function.usd(below) < SERVER.usd(below));
         assert!(function.usd(above) > SERVER.usd(above));
     }

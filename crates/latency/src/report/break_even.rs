@@ -10,6 +10,7 @@ use super::{
     page::{percent, series},
     table::{Cell, Column, table},
 };
+use crate::cost::Monthly;
 
 const HEIGHT: f64 = 360.0;
 /// The room of the labels under the axis.
@@ -24,19 +25,17 @@ const LEAST_CALLS: [f64; 2] = [0.1, 1_000.0];
 /// What a row costs a month.
 struct Price<'a> {
     name: &'a str,
-    /// Dollars a month, used or not.
-    by_the_hour: f64,
-    per_million: f64,
+    monthly: Monthly,
 }
 
 impl Price<'_> {
     fn of(&self, million_calls: f64) -> f64 {
-        self.by_the_hour + million_calls * self.per_million
+        self.monthly.usd(million_calls)
     }
 
     /// What costs the same however often it is called.
     fn is_server(&self) -> bool {
-        self.per_million == 0.0
+        self.monthly.per_million == 0.0
     }
 }
 
@@ -50,10 +49,9 @@ enum Cheaper {
 
 /// Where `server`, which costs the same however often it is called, becomes cheaper than `function`.
 fn break_even(server: &Price<'_>, function: &Price<'_>) -> Cheaper {
-    let dearer_by = server.by_the_hour - function.by_the_hour;
-    match dearer_by > 0.0 {
-        true => Cheaper::From(dearer_by / function.per_million),
-        false => Cheaper::Always,
+    match server.monthly.cheaper_from_millions(function.monthly) {
+        Some(calls) if calls > 0.0 => Cheaper::From(calls),
+        _ => Cheaper::Always,
     }
 }
 
@@ -69,12 +67,15 @@ pub(super) fn figure(document: &Document) -> Option<Markup> {
         .filter_map(|(name, row)| {
             let price = Price {
                 name,
-                by_the_hour: row.number("modelled_usd_by_the_hour").unwrap_or_default(),
-                per_million: row.number("modelled_usd_per_million")?,
+                monthly: Monthly {
+                    by_the_hour: row.number("modelled_usd_by_the_hour").unwrap_or_default(),
+                    per_million: row.number("modelled_usd_per_million")?,
+                },
             };
             // A row that is free has no place among logarithms.
             let is_price = |usd: f64| usd == 0.0 || Axis::draws(usd);
-            let is_real = is_price(price.by_the_hour) && is_price(price.per_million);
+            let is_real =
+                is_price(price.monthly.by_the_hour) && is_price(price.monthly.per_million);
             (is_real && price.of(1.0) > 0.0).then_some(price)
         })
         .collect();
@@ -135,7 +136,7 @@ pub(super) fn figure(document: &Document) -> Option<Markup> {
                     }
                 }
                 @for (server, function, calls) in &crossings {
-                    circle.crossing cx=(percent(x.place(*calls))) cy=(format!("{:.1}", height(server.by_the_hour))) r="4" {
+                    circle.crossing cx=(percent(x.place(*calls))) cy=(format!("{:.1}", height(server.monthly.by_the_hour))) r="4" {
                         title {
                             (server.name) " is cheaper than " (function.name) " from " (millions(*calls))
                             " million calls a month"
@@ -168,11 +169,11 @@ fn legend(prices: &[Price<'_>], servers: &[&Price<'_>]) -> Markup {
         },
         Column {
             heading: "used or not ($/month)".to_owned(),
-            cells: numbers(|price| price.by_the_hour),
+            cells: numbers(|price| price.monthly.by_the_hour),
         },
         Column {
             heading: "calls ($/million)".to_owned(),
-            cells: numbers(|price| price.per_million),
+            cells: numbers(|price| price.monthly.per_million),
         },
     ];
     columns.extend(servers.iter().map(|server| {
@@ -205,8 +206,10 @@ mod tests {
     fn price(by_the_hour: f64, per_million: f64) -> Price<'static> {
         Price {
             name: "",
-            by_the_hour,
-            per_million,
+            monthly: Monthly {
+                by_the_hour,
+                per_million,
+            },
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) fn beside(
         )
         .number(columns::MODELLED_BREAK_EVEN, break_even);
     calls_per_month.iter().fold(row, |row, calls| {
-        let usd = monthly.map(|it| it.usd(calls.get()));
+        let usd = monthly.map(|it| it.usd(calls.get() as f64 / 1e6));
         row.number(columns::modelled_usd_per_month(calls.get()), usd)
     })
 }
