@@ -17,17 +17,17 @@ EVERYTHING := --parameter Database=aurora --parameter Baselines=all
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb browser format lint tests-built unit-tests validate clean \
+.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb memcached nginx browser format lint tests-built unit-tests validate clean \
 	baselines baseline-rust baseline-cpp baseline-python baseline-javascript baseline-fastapi curl-headers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: functions servers baselines latency mariadb .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
+demo: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare $(EVERYTHING) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
 
-up: functions servers baselines latency mariadb .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
+up: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(EVERYTHING)
 
 bench: functions servers baselines latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, server or database
@@ -38,7 +38,7 @@ bench: functions servers baselines latency mariadb .tools/ministack.installed ##
 
 test: format lint unit-tests validate ## Run every check
 
-test-deploy: validate functions functions-arm64 baselines mariadb .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
+test-deploy: validate functions functions-arm64 servers baselines mariadb memcached .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@# In a temporary directory of its own, which rmdir refuses to remove if anything was left behind in it.
 	@directory=$$(mktemp -d) && TMPDIR=$$directory PATH=$(CURDIR)/.tools/lambda-javascript/with-sdk:$$PATH cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"
@@ -53,7 +53,7 @@ lint: tests-built
 	@echo "== lints: none"
 
 # More threads than cores: most tests wait most of the time.
-unit-tests: tests-built .tools/ministack.installed functions servers baselines mariadb browser
+unit-tests: tests-built .tools/ministack.installed functions servers baselines mariadb memcached nginx browser
 	@echo "== tests"
 	@cargo test --locked --workspace $(TESTS) -- --test-threads=4
 
@@ -120,6 +120,13 @@ mariadb:
 # Without it, the tests in a browser are skipped, and say so; with BROWSER=required that is an error.
 browser:
 	@scripts/require 'command -v chromium && command -v chromedriver' chromium chromium-driver || test "$${BROWSER:-}" != required
+
+# Without them, what stands behind a cache or a load balancer is skipped, and says so.
+memcached:
+	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin; command -v memcached' memcached || true
+
+nginx:
+	@scripts/require 'PATH=$$PATH:/usr/sbin:/usr/local/sbin; command -v nginx' nginx-light || true
 
 .tools/build-essentials:
 	@scripts/require 'command -v cc' gcc libc6-dev

@@ -3,8 +3,11 @@
 
 mod client;
 mod error;
+mod installed;
 pub mod mariadb;
+pub mod memcached;
 pub mod ministack;
+pub mod nginx;
 mod port;
 pub mod process;
 pub mod program;

@@ -1,7 +1,6 @@
 //! A server of ours: any program that serves HTTP on the port it is told.
 
 use std::{
-    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,9 +15,6 @@ use crate::{
     process::Signal,
     server::{Server, Start, on_free_ports},
 };
-
-/// Leaves its process id in `$0` and becomes `$@`.
-const LAUNCHER: &str = r#"echo $$ >"$0"; exec "$@""#;
 
 /// What is run, and how to see that it is healthy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +74,7 @@ impl Program {
     /// # Errors
     /// It did not leave one.
     pub fn process_id(&self) -> Result<u32, Error> {
-        let name = &self.settings.name;
-        let unknown = || Error::io(format!("the process of {name} is not known"));
-        let text = fs::read_to_string(self.process_file()).map_err(unknown())?;
-        let number = text.trim().parse().map_err(std::io::Error::other);
-        number.map_err(unknown())
+        self.server.process_id()
     }
 
     /// Tells it to end in an orderly way, and waits until it has.
@@ -121,28 +113,15 @@ impl Program {
             let argument = argument.replace("{port}", &port);
             argument.replace("{directory}", &directory)
         };
-        let launcher = [
-            "-c".to_owned(),
-            LAUNCHER.to_owned(),
-            self.process_file().display().to_string(),
-            program.display().to_string(),
-        ];
         let start = Start {
-            program: "sh".into(),
-            arguments: launcher
-                .into_iter()
-                .chain(arguments.iter().map(filled))
-                .collect(),
+            program: program.clone(),
+            arguments: arguments.iter().map(filled).collect(),
             variables: Vec::new(),
         };
         let health = format!("{}{health_path}", self.url());
         let since = Instant::now();
-        let started = self.server.start(&start, async || is_well(&health).await);
-        // The shell can be run: what can't is what it is told to become.
-        started.await.map_err(|error| match error {
-            Error::NoInterpreter(_) => Error::NoInterpreter(program.clone()),
-            error => error,
-        })?;
+        let healthy = async || is_well(&health).await;
+        self.server.start(&start, healthy).await?;
         self.started_in = since.elapsed();
         Ok(())
     }
@@ -154,10 +133,6 @@ impl Program {
     pub async fn stop(mut self) -> Result<(), Error> {
         self.end().await?;
         self.server.stop()
-    }
-
-    fn process_file(&self) -> PathBuf {
-        self.server.directory().join("process")
     }
 }
 

@@ -62,6 +62,16 @@ impl Server {
         self.directory.path()
     }
 
+    /// The id of its process.
+    pub(crate) fn process_id(&self) -> Result<u32, Error> {
+        let unknown = || self.io("has an unknown process");
+        let text = fs::read_to_string(self.directory().join("process")).map_err(unknown())?;
+        text.trim()
+            .parse()
+            .map_err(io::Error::other)
+            .map_err(unknown())
+    }
+
     pub(crate) fn runs(&self) -> bool {
         self.process.is_some()
     }
