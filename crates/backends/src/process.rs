@@ -24,12 +24,12 @@ echo $program >"$directory/process"
     trap '' TERM
     kill -s KILL $program
     rm -rf -- "$directory"
-    kill -s KILL 0
+    exit 0
 } <&3 2>/dev/null &
 watch=$!
 wait $program
 status=$?
-{ kill $watch; wait $watch; } 2>/dev/null
+{ kill $watch; wait $watch && kill -s KILL 0; } 2>/dev/null
 exit $status
 "#;
 
