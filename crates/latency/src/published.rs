@@ -1,5 +1,7 @@
 //! Results that others published: other machines, other years. Shown beside ours and always named as published.
 
+pub mod ramp;
+
 use serde::Deserialize;
 
 const PUBLISHED: &str = include_str!("../data/published.csv");
