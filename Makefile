@@ -25,7 +25,7 @@ help: ## Show this list
 
 demo: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare $(EVERYTHING) --out out
-	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md
+	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md --export-json out/calc.json
 
 up: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(EVERYTHING)
