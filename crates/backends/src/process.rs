@@ -8,16 +8,15 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-/// Runs `$2…` and leaves its id in `$1/process`. A line on standard input is the signal to send it, so that it can save its
+/// Runs `$2…`, whose id is in `$1/process` before it begins. A line on standard input is the signal to send it, so that it can save its
 /// state. When standard input ends, as it does however our own process ends, it is killed, with whatever it has started in
 /// its process group, and its directory `$1` removed.
 const KEEPER: &str = r#"
 exec 3<&0
 directory=$1
 shift
-"$@" </dev/null 3<&- &
+sh -c 'echo $$ >"$0"; exec "$@"' "$directory/process" "$@" </dev/null 3<&- &
 program=$!
-echo $program >"$directory/process"
 {
     read -r signal && kill -s "$signal" $program
     read -r _
