@@ -1,0 +1,1 @@
+//! Fills databases with customers and readings.
