@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_sdk_s3::primitives::ByteStream;
 use function_kit::{aws, environment::variable};
 use mysql_async::{Row, prelude::Queryable};
-use rds_access::ConnectionSettings;
+use rds_connection::ConnectionSettings;
 use tokio::time::{MissedTickBehavior, interval};
 
 type Outcome = Result<(), Box<dyn Error>>;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-pub use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -18,7 +17,8 @@ use aws_smithy_types::{
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::environment::{MissingVariable, variable};
+pub use environment::{Credentials, credentials_from};
+use environment::{MissingVariable, variable};
 
 /// A connection that takes longer than this inside a region is not coming.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -72,24 +72,6 @@ where
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     config.set_endpoint_url(endpoint);
     Ok(config.build())
-}
-
-/// The function's credentials alone, for what is signed without a client.
-///
-/// # Errors
-///
-/// When `variable` has no `AWS_ACCESS_KEY_ID` or `AWS_SECRET_ACCESS_KEY`.
-pub fn credentials_from<F>(variable: F) -> Result<Credentials, MissingVariable>
-where
-    F: Fn(&'static str) -> Result<String, MissingVariable>,
-{
-    Ok(Credentials::new(
-        variable("AWS_ACCESS_KEY_ID")?,
-        variable("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN").ok(),
-        None,
-        "Lambda",
-    ))
 }
 
 fn http_client(endpoint: Option<&str>) -> SharedHttpClient {

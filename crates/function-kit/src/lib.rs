@@ -4,9 +4,9 @@
 pub mod aws;
 pub mod connection;
 pub mod deadline;
-pub mod environment;
 pub mod logs;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use environment;
 pub use problem::Problem;

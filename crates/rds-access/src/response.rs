@@ -80,6 +80,7 @@ fn problem(error: &Error) -> Problem {
 mod tests {
     use lambda_http::{http::header::ALLOW, http::header::RETRY_AFTER};
     use proptest::prelude::*;
+    use rds_connection::Question as _;
 
     use super::*;
 

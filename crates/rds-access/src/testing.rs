@@ -4,17 +4,15 @@ use std::convert::Infallible;
 
 use backends::{
     Error,
-    mariadb::{Administration, MariaDb, Options},
+    mariadb::{MariaDb, Options},
 };
-use function_kit::{
-    environment::MissingVariable,
-    testing::{answers, header},
-};
+use function_kit::testing::{answers, header};
 use lambda_http::{Body, Request, Response};
 use mysql_async::prelude::Queryable;
+pub use rds_connection::testing::{TestDatabase, limit_account, settings};
 use serde_json::{Value, json};
 
-use crate::{ConnectionSettings, SCHEMA, SettingsError};
+use crate::SCHEMA;
 
 /// The transcriptions 1 to [`ROWS`].
 const TRANSCRIPTIONS: &str = "INSERT INTO transcriptions VALUES
@@ -28,90 +26,14 @@ const TRANSCRIPTIONS: &str = "INSERT INTO transcriptions VALUES
 pub const ROWS: u64 = 3;
 
 /// A database with the transcriptions 1 to [`ROWS`].
-#[derive(Debug)]
-pub struct TestDatabase {
-    /// Its server.
-    pub server: MariaDb,
-}
-
-impl TestDatabase {
-    /// Starts a server and fills the table.
-    ///
-    /// # Errors
-    ///
-    /// When the server cannot be started.
-    pub async fn start(options: Options) -> Result<Self, Error> {
-        let server = MariaDb::start(options).await?;
-        fill(&server).await?;
-        Ok(Self { server })
-    }
-
-    /// The variables of a function that uses it.
-    #[must_use]
-    pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("DATABASE_HOST", self.server.address()),
-            ("DATABASE_NAME", self.server.database().to_owned()),
-            ("DATABASE_USER", self.server.user().to_owned()),
-            ("DATABASE_PASSWORD", self.server.password().to_owned()),
-        ]
-    }
-
-    /// The settings of a function that uses it.
-    ///
-    /// # Errors
-    ///
-    /// None that is known of.
-    pub fn settings(&self) -> Result<ConnectionSettings, SettingsError> {
-        settings(&self.variables())
-    }
-
-    /// What the functions sent since [`log`](Self::log) was last called: the command and its argument.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not run.
-    pub async fn log(&self) -> Result<Vec<(String, String)>, Error> {
-        let mut administration = self.administration().await?;
-        let connection = administration.connection();
-        let query = format!(
-            "SELECT command_type, argument FROM mysql.general_log WHERE user_host LIKE '%{}%' ORDER BY event_time",
-            self.server.user()
-        );
-        let log = connection.query(query).await?;
-        for statement in [
-            "SET GLOBAL general_log = OFF",
-            "TRUNCATE mysql.general_log",
-            "SET GLOBAL log_output = 'TABLE'",
-            "SET GLOBAL general_log = ON",
-        ] {
-            connection.query_drop(statement).await?;
-        }
-        Ok(log)
-    }
-
-    /// A connection that takes no place among those of the functions.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not run.
-    pub async fn administration(&self) -> Result<Administration, Error> {
-        self.server.administration().await
-    }
-}
-
-/// The settings from these variables and nothing else.
 ///
 /// # Errors
 ///
-/// When one is missing or not as it should be.
-pub fn settings(variables: &[(&'static str, String)]) -> Result<ConnectionSettings, SettingsError> {
-    ConnectionSettings::from_variables(|name| {
-        let variable = variables.iter().find(|(set, _)| *set == name);
-        variable
-            .map(|(_, value)| value.clone())
-            .ok_or(MissingVariable(name))
-    })
+/// When the server cannot be started.
+pub async fn database(options: Options) -> Result<TestDatabase, Error> {
+    let database = TestDatabase::start(options).await?;
+    fill(&database.server).await?;
+    Ok(database)
 }
 
 /// Makes the table, with the transcriptions 1 to [`ROWS`].
@@ -145,18 +67,6 @@ pub async fn slow_down(server: &MariaDb, seconds: f64) -> Result<(), Error> {
         administration.connection().query_drop(statement).await?;
     }
     Ok(())
-}
-
-/// Lets the functions' account have so many connections at a time.
-///
-/// # Errors
-///
-/// When the server does not run.
-pub async fn limit_account(server: &MariaDb, connections: u32) -> Result<(), Error> {
-    let user = server.user();
-    let limit = format!("ALTER USER {user}@'127.0.0.1' WITH MAX_USER_CONNECTIONS {connections}");
-    let mut administration = server.administration().await?;
-    Ok(administration.connection().query_drop(limit).await?)
 }
 
 /// The second transcription, as a caller sees it.

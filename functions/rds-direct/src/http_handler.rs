@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use function_kit::deadline;
 use lambda_http::{Body, Request, RequestExt, Response};
-use rds_access::{ConnectionSettings, connect_and_find, response, wanted};
+use rds_access::{response, wanted};
+use rds_connection::{ConnectionSettings, connect_and_ask};
 
 /// 200 with the transcription as JSON, or a problem.
 pub(crate) async fn handle(
@@ -16,7 +17,7 @@ pub(crate) async fn handle(
         Err(problem) => return Ok(problem.into()),
     };
     let time_left = deadline::time_left(request.lambda_context_ref());
-    let found = connect_and_find(settings, wanted, time_left).await;
+    let found = connect_and_ask(settings, &wanted, time_left).await;
     Ok(response(found))
 }
 
@@ -24,13 +25,13 @@ pub(crate) async fn handle(
 mod tests {
     use backends::mariadb::Options;
     use function_kit::testing::{answer, assert_damaged_events_do_no_harm, recorded_events};
-    use rds_access::testing::{TestDatabase, assert_recorded_events_are_answered, settings};
+    use rds_access::testing::{assert_recorded_events_are_answered, database, settings};
 
     use super::*;
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let database = TestDatabase::start(Options::default()).await.unwrap();
+        let database = database(Options::default()).await.unwrap();
         let settings = database.settings().unwrap();
         assert_recorded_events_are_answered("rds-direct", |request| handle(&settings, request))
             .await;

@@ -5,8 +5,7 @@ use std::convert::Infallible;
 use function_kit::deadline;
 use lambda_http::{Body, Request, RequestExt, Response};
 use rds_access::{response, wanted};
-
-use crate::connection::KeptConnection;
+use rds_connection::{Database as _, KeptConnection};
 
 /// 200 with the transcription as JSON, or a problem.
 pub(crate) async fn handle(
@@ -18,22 +17,25 @@ pub(crate) async fn handle(
         Err(problem) => return Ok(problem.into()),
     };
     let time_left = deadline::time_left(request.lambda_context_ref());
-    Ok(response(connection.find(wanted, time_left).await))
+    Ok(response(connection.ask(&wanted, time_left).await))
 }
 
 #[cfg(test)]
 mod tests {
     use backends::mariadb::Options;
-    use rds_access::testing::{TestDatabase, assert_recorded_events_are_answered};
+    use rds_access::{
+        Wanted,
+        testing::{assert_recorded_events_are_answered, database},
+    };
+    use rds_connection::Limits;
 
     use super::*;
-    use crate::utilisation::Limits;
 
     #[tokio::test]
     async fn every_recorded_event_is_answered() {
-        let database = TestDatabase::start(Options::default()).await.unwrap();
+        let database = database(Options::default()).await.unwrap();
         let connection = KeptConnection::new(database.settings().unwrap(), Limits::default());
-        connection.open().await;
+        connection.open(&Wanted::Random).await;
         let handler = |request| handle(&connection, request);
         assert_recorded_events_are_answered("rds-pooled", handler).await;
     }

@@ -4,7 +4,7 @@ mod http_handler;
 
 use function_kit::logs;
 use lambda_http::{Error, run, service_fn};
-use rds_access::ConnectionSettings;
+use rds_connection::ConnectionSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use rds_access::{ConnectionSettings, testing::settings};
+use rds_connection::{ConnectionSettings, testing::settings};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},

@@ -1,8 +1,10 @@
-//! The function's environment variables.
+//! Environment variables, and the credentials in them.
 
 use std::env;
 
-/// A variable without which the function cannot start. Ends the init phase.
+pub use aws_credential_types::Credentials;
+
+/// A variable without which a program cannot start. Ends a function's init phase.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("environment variable {0} is not set")]
 pub struct MissingVariable(pub &'static str);
@@ -17,6 +19,24 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
         .ok()
         .filter(|value| !value.is_empty())
         .ok_or(MissingVariable(name))
+}
+
+/// The program's AWS credentials.
+///
+/// # Errors
+///
+/// When `variable` has no `AWS_ACCESS_KEY_ID` or `AWS_SECRET_ACCESS_KEY`.
+pub fn credentials_from<F>(variable: F) -> Result<Credentials, MissingVariable>
+where
+    F: Fn(&'static str) -> Result<String, MissingVariable>,
+{
+    Ok(Credentials::new(
+        variable("AWS_ACCESS_KEY_ID")?,
+        variable("AWS_SECRET_ACCESS_KEY")?,
+        variable("AWS_SESSION_TOKEN").ok(),
+        None,
+        "Lambda",
+    ))
 }
 
 #[cfg(test)]

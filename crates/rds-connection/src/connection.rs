@@ -1,11 +1,11 @@
-//! Connections, in the time that an invocation has.
+//! Connections, in the time that there is.
 
 use std::time::Duration;
 
 use mysql_async::Conn;
 use tokio::time::timeout;
 
-use crate::{ConnectionSettings, Error, Transcription, Wanted, find};
+use crate::{ConnectionSettings, Error, Question, ask};
 
 impl ConnectionSettings {
     /// Opens a connection. Nothing is asked on it: the round trips are those of TCP, of TLS where it is used, and of
@@ -31,36 +31,36 @@ pub async fn within<T>(
     timeout(time, future).await.unwrap_or(Err(Error::TimedOut))
 }
 
-/// Connects, reads the transcription, and disconnects, all in the time that is left.
+/// Connects, asks, and disconnects, all in the time that is left.
 ///
 /// # Errors
 ///
 /// When one of the first two fails, or takes longer.
-pub async fn connect_and_find(
+pub async fn connect_and_ask<Q: Question>(
     settings: &ConnectionSettings,
-    wanted: Wanted,
+    question: &Q,
     time_left: Duration,
-) -> Result<Option<Transcription>, Error> {
+) -> Result<Q::Answer, Error> {
     within(time_left, async {
         let mut connection = settings.connect().await?;
-        let found = find(&mut connection, wanted).await?;
+        let answer = ask(&mut connection, question).await?;
         // It is over anyway, whether or not the database hears of it.
         let _ = connection.disconnect().await;
-        Ok(found)
+        Ok(answer)
     })
     .await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{num::NonZeroU64, time::Instant};
+    use std::time::Instant;
 
     use backends::mariadb::Options;
 
     use super::*;
-    use crate::testing::{TestDatabase, limit_account, settings};
+    use crate::testing::{Number, TestDatabase, limit_account, settings};
 
-    const WANTED: Wanted = Wanted::Id(NonZeroU64::MIN);
+    const QUESTION: Number = Number(1);
     const TIME: Duration = Duration::from_secs(20);
 
     async fn database(max_connections: u32) -> TestDatabase {
@@ -76,14 +76,14 @@ mod tests {
         let database = database(10).await;
         let settings = database.settings().unwrap();
         database.log().await.unwrap();
-        let found = connect_and_find(&settings, WANTED, TIME).await.unwrap();
-        assert_eq!(found.unwrap().id, 1);
+        let found = connect_and_ask(&settings, &QUESTION, TIME).await.unwrap();
+        assert_eq!(found, 1);
         let mut administration = database.administration().await.unwrap();
         administration.until_at_most(0).await.unwrap();
         let log = database.log().await.unwrap();
         let commands: Vec<&str> = log.iter().map(|(command, _)| command.as_str()).collect();
         assert_eq!(commands, ["Connect", "Query", "Quit"], "{log:?}");
-        assert_eq!(log[1].1, WANTED.statement());
+        assert_eq!(log[1].1, QUESTION.statement());
     }
 
     #[tokio::test]
@@ -92,7 +92,9 @@ mod tests {
         let mut variables = database.variables();
         variables[3].1 = "open-sesame".into();
         let settings = settings(&variables).unwrap();
-        let error = connect_and_find(&settings, WANTED, TIME).await.unwrap_err();
+        let error = connect_and_ask(&settings, &QUESTION, TIME)
+            .await
+            .unwrap_err();
         assert!(error.is_transient());
         let told = error.to_string();
         assert!(told.contains("Access denied for user"), "{told}");
@@ -105,7 +107,9 @@ mod tests {
         let mut variables = database(10).await.variables();
         variables[0].1 = "database.invalid".into();
         let settings = settings(&variables).unwrap();
-        let error = connect_and_find(&settings, WANTED, TIME).await.unwrap_err();
+        let error = connect_and_ask(&settings, &QUESTION, TIME)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Connect(_)) && error.is_transient());
         assert!(error.to_string().contains("lookup"), "{error}");
     }
@@ -160,7 +164,9 @@ mod tests {
         let settings = settings(&variables).unwrap();
         let since = Instant::now();
         let time = Duration::from_millis(300);
-        let error = connect_and_find(&settings, WANTED, time).await.unwrap_err();
+        let error = connect_and_ask(&settings, &QUESTION, time)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::TimedOut) && error.is_transient());
         assert!(since.elapsed() < TIME);
     }

@@ -1,11 +1,8 @@
-//! Where the database is and how the function gets in, from the function's environment variables.
+//! Where the database is and how a program gets in, from its environment variables.
 
 use std::{fmt, fs::File, io, num::ParseIntError, path::PathBuf, time::SystemTime};
 
-use function_kit::{
-    aws,
-    environment::{MissingVariable, variable},
-};
+use environment::{MissingVariable, credentials_from, variable};
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 
 use crate::{Error, iam::Tokens};
@@ -33,7 +30,7 @@ pub struct ConnectionSettings {
     tokens: Option<Tokens>,
 }
 
-/// Why the function cannot start.
+/// Why the program cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A variable is needed and not there.
@@ -79,7 +76,7 @@ impl ConnectionSettings {
                 format!("{host}:{port}"),
                 &user,
                 variable("AWS_REGION")?,
-                aws::credentials_from(&variable)?,
+                credentials_from(&variable)?,
             )),
         };
         let ssl_opts = match tokens {

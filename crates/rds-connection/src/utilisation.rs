@@ -4,24 +4,24 @@
 
 use std::time::Duration;
 
-use function_kit::environment::variable;
+use environment::variable;
 use tokio::time::Instant;
 
 /// What connections may stay open, from the function's environment variables.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// `DATABASE_MAX_UTILISATION`: above this share of the connections that the database allows, in percent, a connection
     /// is not kept. The rest is for those who have none. 80 unless given.
-    pub(crate) max_utilisation: u64,
+    pub max_utilisation: u64,
     /// `DATABASE_MAX_IDLE`: above that share, a connection of this account that has been idle for so many seconds is
     /// closed, whoever opened it: its environment is frozen or gone. If it comes back, it opens another. 30 unless given.
-    pub(crate) max_idle: u64,
+    pub max_idle: u64,
 }
 
 /// A variable is not as it should be.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not a whole number")]
-pub(crate) struct NotANumber(&'static str);
+pub struct NotANumber(&'static str);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -33,7 +33,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(crate) fn from_environment() -> Result<Self, NotANumber> {
+    /// From the environment.
+    ///
+    /// # Errors
+    ///
+    /// When a variable is not as it should be.
+    pub fn from_environment() -> Result<Self, NotANumber> {
         let default = Self::default();
         Ok(Self {
             max_utilisation: number("DATABASE_MAX_UTILISATION", default.max_utilisation)?,

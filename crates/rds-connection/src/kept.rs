@@ -4,10 +4,9 @@
 //! An execution environment is frozen between invocations, so nothing happens in the background: what is to be known about
 //! the connection is found out by using it.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::time::Duration;
 
 use mysql_async::Conn;
-use rds_access::{ConnectionSettings, Error, Transcription, Wanted, find, find_and, within};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
@@ -15,22 +14,24 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    ConnectionSettings, Database, Error, Limits, Question, ask, ask_and,
     backoff::{Backoff, stand_back},
     idle::Sweep,
-    utilisation::{Limits, QUESTION, Watch},
+    utilisation::{QUESTION, Watch},
+    within,
 };
 
 /// How long the init phase may wait for the database. Without a connection, the first invocation opens one.
 const TO_OPEN: Duration = Duration::from_secs(1);
-/// What the init phase reads.
-const FIRST: Wanted = Wanted::Id(NonZeroU64::MIN);
 
 /// The connection of one execution environment.
-pub(crate) struct KeptConnection {
+#[derive(Debug)]
+pub struct KeptConnection {
     settings: ConnectionSettings,
     kept: Mutex<Kept>,
 }
 
+#[derive(Debug)]
 struct Kept {
     connection: Option<Conn>,
     watch: Watch,
@@ -38,7 +39,9 @@ struct Kept {
 }
 
 impl KeptConnection {
-    pub(crate) fn new(settings: ConnectionSettings, limits: Limits) -> Self {
+    /// None is open yet.
+    #[must_use]
+    pub fn new(settings: ConnectionSettings, limits: Limits) -> Self {
         Self {
             settings,
             kept: Mutex::new(Kept {
@@ -49,12 +52,13 @@ impl KeptConnection {
         }
     }
 
-    /// Opens the connection and tries it, and keeps it unless too many are kept already.
-    pub(crate) async fn open(&self) {
+    /// Opens the connection and tries it with a question, and keeps it unless too many are kept already. For the init phase: a
+    /// database that is away is news for the log, and nothing else.
+    pub async fn open<Q: Question>(&self, first: &Q) {
         let opened = within(TO_OPEN, async {
             let mut kept = self.kept.lock().await;
             let connection = self.settings.connect().await?;
-            kept.ask(connection, FIRST).await
+            kept.ask(connection, first).await
         })
         .await;
         if let Err(error) = opened {
@@ -62,25 +66,32 @@ impl KeptConnection {
         }
     }
 
-    /// Reads the transcription, if there is one: in one round trip on the connection that was kept, or else on a new one.
-    pub(crate) async fn find(
+    /// Whether there is a connection that the next question goes to.
+    pub async fn is_open(&self) -> bool {
+        self.kept.lock().await.connection.is_some()
+    }
+}
+
+impl Database for KeptConnection {
+    /// In one round trip on the connection that was kept, or else on a new one.
+    async fn ask<Q: Question>(
         &self,
-        wanted: Wanted,
+        question: &Q,
         time_left: Duration,
-    ) -> Result<Option<Transcription>, Error> {
+    ) -> Result<Q::Answer, Error> {
         let deadline = Instant::now() + time_left;
         within(time_left, async {
             let mut kept = self.kept.lock().await;
             if let Some(connection) = kept.connection.take() {
                 // Half the time: a connection may be dead without a sign of it.
-                match within(time_left / 2, kept.ask(connection, wanted)).await {
-                    Ok(found) => return Ok(found),
+                match within(time_left / 2, kept.ask(connection, question)).await {
+                    Ok(answer) => return Ok(answer),
                     // Whatever it is: reading is safe to repeat, and a new connection knows better.
                     Err(error) => info!(%error, "the connection is replaced"),
                 }
             }
             let connection = kept.connect(&self.settings, deadline).await?;
-            kept.ask(connection, wanted).await
+            kept.ask(connection, question).await
         })
         .await
     }
@@ -111,19 +122,19 @@ impl Kept {
         }
     }
 
-    /// Reads the transcription, and now and then how many connections there are. Where it is crowded, the connection is
-    /// closed after that; one that fails, always.
-    async fn ask(
+    /// Asks the question, and now and then how many connections there are. Where it is crowded, the connection is closed
+    /// after that; one that fails, always.
+    async fn ask<Q: Question>(
         &mut self,
         mut connection: Conn,
-        wanted: Wanted,
-    ) -> Result<Option<Transcription>, Error> {
-        let found = if self.watch.is_due(Instant::now()) {
-            let (found, answer) = find_and(&mut connection, wanted, QUESTION).await?;
-            self.watch.answered(&answer, Instant::now());
-            found
+        question: &Q,
+    ) -> Result<Q::Answer, Error> {
+        let answer = if self.watch.is_due(Instant::now()) {
+            let (answer, about) = ask_and(&mut connection, question, QUESTION).await?;
+            self.watch.answered(&about, Instant::now());
+            answer
         } else {
-            find(&mut connection, wanted).await?
+            ask(&mut connection, question).await?
         };
         if !self.watch.is_crowded() {
             self.connection = Some(connection);
@@ -131,7 +142,7 @@ impl Kept {
             // It is over anyway, whether or not the database hears of it.
             let _ = connection.disconnect().await;
         }
-        Ok(found)
+        Ok(answer)
     }
 }
 
@@ -140,7 +151,6 @@ mod tests {
     use std::sync::Arc;
 
     use backends::mariadb::Options;
-    use rds_access::testing::{TestDatabase, settings};
     use tokio::{
         io::copy_bidirectional,
         net::{TcpListener, TcpStream},
@@ -148,8 +158,9 @@ mod tests {
     };
 
     use super::*;
+    use crate::testing::{Number, TestDatabase, settings};
 
-    const WANTED: Wanted = FIRST;
+    const QUESTION: Number = Number(1);
     const TIME: Duration = Duration::from_secs(20);
 
     async fn database(max_connections: u32) -> TestDatabase {
@@ -166,12 +177,7 @@ mod tests {
     }
 
     async fn id(connection: &KeptConnection) -> Result<u64, Error> {
-        let found = connection.find(WANTED, TIME).await?;
-        Ok(found.unwrap().id)
-    }
-
-    async fn is_kept(connection: &KeptConnection) -> bool {
-        connection.kept.lock().await.connection.is_some()
+        connection.ask(&QUESTION, TIME).await
     }
 
     #[tokio::test]
@@ -179,7 +185,7 @@ mod tests {
         let database = database(10).await;
         database.log().await.unwrap();
         let environment = environment(&database);
-        environment.open().await;
+        environment.open(&QUESTION).await;
         for _ in 0..100 {
             assert_eq!(id(&environment).await.unwrap(), 1);
         }
@@ -202,24 +208,24 @@ mod tests {
         let mut database = database(10).await;
         database.server.kill().await.unwrap();
         let environment = environment(&database);
-        environment.open().await;
+        environment.open(&QUESTION).await;
         let error = id(&environment).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
         database.server.restart().await.unwrap();
         assert_eq!(id(&environment).await.unwrap(), 1);
-        assert!(is_kept(&environment).await);
+        assert!(environment.is_open().await);
     }
 
     #[tokio::test]
     async fn a_connection_that_was_killed_is_replaced_in_the_same_invocation() {
         let database = database(10).await;
         let environment = environment(&database);
-        environment.open().await;
+        environment.open(&QUESTION).await;
         let mut administration = database.administration().await.unwrap();
         for _ in 0..3 {
             administration.kill_connections().await.unwrap();
             assert_eq!(id(&environment).await.unwrap(), 1);
-            assert!(is_kept(&environment).await);
+            assert!(environment.is_open().await);
         }
     }
 
@@ -227,7 +233,7 @@ mod tests {
     async fn a_database_that_was_killed_and_restarted_fails_no_invocation() {
         let mut database = database(10).await;
         let environment = environment(&database);
-        environment.open().await;
+        environment.open(&QUESTION).await;
         for _ in 0..2 {
             database.server.kill().await.unwrap();
             database.server.restart().await.unwrap();
@@ -243,7 +249,7 @@ mod tests {
         };
         let database = TestDatabase::start(options).await.unwrap();
         let environment = environment(&database);
-        environment.open().await;
+        environment.open(&QUESTION).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(id(&environment).await.unwrap(), 1);
     }
@@ -273,14 +279,13 @@ mod tests {
         });
         let settings = settings(&variables).unwrap();
         let environment = KeptConnection::new(settings, Limits::default());
-        environment.open().await;
-        assert!(is_kept(&environment).await);
+        environment.open(&QUESTION).await;
+        assert!(environment.is_open().await);
         // The gateway forgets the connection when there is another.
         let another = TcpStream::connect(&variables[0].1).await.unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let time = Duration::from_secs(3);
-        let found = environment.find(WANTED, time).await.unwrap();
-        assert_eq!(found.unwrap().id, 1);
+        assert_eq!(environment.ask(&QUESTION, time).await.unwrap(), 1);
         drop(another);
         relays.abort();
     }
@@ -296,12 +301,12 @@ mod tests {
         }
         assert_eq!(others.len(), 10);
         // Its failure is ignored.
-        environment.open().await;
-        assert!(!is_kept(&environment).await);
+        environment.open(&QUESTION).await;
+        assert!(!environment.is_open().await);
 
         let time = Duration::from_millis(300);
         let since = Instant::now();
-        let error = environment.find(WANTED, time).await.unwrap_err();
+        let error = environment.ask(&QUESTION, time).await.unwrap_err();
         assert!(error.is_too_many_connections(), "{error}");
         assert!(since.elapsed() < TIME);
 
@@ -312,7 +317,7 @@ mod tests {
         };
         let (id, ()) = tokio::join!(waits, leaves);
         assert_eq!(id.unwrap(), 1);
-        assert!(!is_kept(&environment).await);
+        assert!(!environment.is_open().await);
     }
 
     #[tokio::test]
@@ -324,15 +329,15 @@ mod tests {
             others.push(settings.connect().await.unwrap());
         }
         let ninth = environment(&database);
-        ninth.open().await;
-        assert!(!is_kept(&ninth).await);
+        ninth.open(&QUESTION).await;
+        assert!(!ninth.is_open().await);
         assert_eq!(id(&ninth).await.unwrap(), 1);
-        assert!(!is_kept(&ninth).await);
+        assert!(!ninth.is_open().await);
 
         others.pop().unwrap().disconnect().await.unwrap();
         // After the interval at the latest, it sees that it is not crowded any more.
         let since = Instant::now();
-        while !is_kept(&ninth).await {
+        while !ninth.is_open().await {
             assert_eq!(id(&ninth).await.unwrap(), 1);
             assert!(since.elapsed() < TIME);
         }
@@ -366,7 +371,7 @@ mod tests {
         for _ in 0..100 {
             let environment = environment(&database);
             environments.spawn(async move {
-                environment.open().await;
+                environment.open(&QUESTION).await;
                 for _ in 0..20 {
                     assert_eq!(id(&environment).await.unwrap(), 1);
                 }

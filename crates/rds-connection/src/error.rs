@@ -1,8 +1,8 @@
-//! Why there is no transcription, and whether that heals by itself.
+//! Why there is no answer, and whether that heals by itself.
 
 use mysql_async::{Error as Cause, ServerError};
 
-/// Why a transcription could not be read. Its text is for the log; it has neither password nor token.
+/// Why a question has no answer. Its text is for the log; it has neither password nor token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection was made.
@@ -14,11 +14,14 @@ pub enum Error {
     /// The connection was lost, or the database refused the query.
     #[error("the query failed: {}", innermost(.0))]
     Query(Cause),
-    /// There was no answer in the time that the invocation has.
+    /// All connections are in use, and as many wait for one as may.
+    #[error("the database has as much to do as it may have")]
+    Busy,
+    /// There was no answer in the time that there is.
     #[error("the database did not answer in time")]
     TimedOut,
     /// The table is not the one of the schema.
-    #[error("the row is no transcription")]
+    #[error("the row is not as the schema has it")]
     Row,
 }
 
@@ -40,12 +43,12 @@ const TRANSIENT: [u16; 9] = [
 ];
 
 impl Error {
-    /// Whether it heals without anybody changing the function, its settings or the table: what keeps a connection from
+    /// Whether it heals without anybody changing the program, its settings or the table: what keeps a connection from
     /// being made counts as that, a wrong password included, since it is mended at the database.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::TimedOut => true,
+            Self::Connect(_) | Self::Busy | Self::TimedOut => true,
             Self::Query(Cause::Server(error)) => {
                 TRANSIENT.contains(&error.code) || TOO_MANY_CONNECTIONS.contains(&error.code)
             }
