@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use server_kit::Log;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{log::Log, state_file::StateFile};
+use crate::state_file::StateFile;
 
 /// A hit that was not counted, as far as anybody knows: the count can't be written.
 #[derive(Debug, thiserror::Error)]

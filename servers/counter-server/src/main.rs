@@ -1,26 +1,16 @@
 //! A hit counter on a plain server.
 
-mod activity;
 mod cli;
-mod connection;
 mod counter;
 mod http_handler;
-mod limits;
-mod log;
-mod open_files;
-mod server;
-mod signals;
 mod state_file;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser as _;
-use tokio::net::TcpListener;
+use server_kit::{CutOff, Listener, Log, NotListening, Signals};
 
-use crate::{
-    cli::Arguments, counter::Counter, limits::Limits, log::Log, server::Server, signals::Signals,
-    state_file::StateFile,
-};
+use crate::{cli::Arguments, counter::Counter, state_file::StateFile};
 
 // One thread: a hit takes less of it than handing the hit to another thread would. A disk and the log have one more each,
 // since they may block.
@@ -40,23 +30,17 @@ async fn main() -> ExitCode {
 enum Error {
     #[error(transparent)]
     State(#[from] state_file::Error),
-    #[error("{address} can't be listened on: {cause}")]
-    Listen {
-        address: SocketAddr,
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] NotListening),
     #[error("signals can't be waited for: {0}")]
     Signals(std::io::Error),
     #[error(transparent)]
-    CutOff(#[from] server::CutOff),
+    CutOff(#[from] CutOff),
 }
 
 async fn run(arguments: Arguments) -> Result<(), Error> {
     let mut signals = Signals::new().map_err(Error::Signals)?;
-    let address = SocketAddr::new(arguments.address, arguments.port);
-    let listen = |cause| Error::Listen { address, cause };
-    let listener = TcpListener::bind(address).await.map_err(listen)?;
-    let url = format!("http://{}", listener.local_addr().map_err(listen)?);
+    let listener = Listener::bind(&arguments.server).await?;
     let log = Log::start();
     let counter = match &arguments.state {
         None => Counter::in_memory(),
@@ -68,19 +52,9 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
             Counter::durable(file, log.clone())
         }
     };
-    let server = Server {
-        app: http_handler::router(counter),
-        limits: Limits {
-            connections: open_files::allow(arguments.max_connections.get(), &log),
-            header_timeout: arguments.header_timeout,
-            idle_timeout: arguments.idle_timeout,
-        },
-        log: log.clone(),
-        logs_requests: !arguments.quiet,
-    };
-    log.message("INFO", &format!("listening on {url}"));
-    let ended = server.run(listener, signals.end()).await;
-    log.message("INFO", "ended");
-    log.flush();
-    Ok(ended?)
+    let app = http_handler::router(counter);
+    listener
+        .serve(app, &arguments.server, &log, signals.end())
+        .await?;
+    Ok(())
 }

@@ -5,7 +5,8 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals, from now on in our hands.
-pub(crate) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     /// A limit on the size of files would kill us: with this it is an error of the write.
@@ -13,7 +14,11 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Takes them.
+    ///
+    /// # Errors
+    /// The system gives none.
+    pub fn new() -> io::Result<Self> {
         let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -23,7 +28,7 @@ impl Signals {
     }
 
     /// Somebody wants the server to end.
-    pub(crate) async fn end(&mut self) {
+    pub async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

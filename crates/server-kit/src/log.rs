@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A handle of the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Log(Arc<Shared>);
+pub struct Log(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -56,7 +56,8 @@ pub(crate) struct Answered<'a> {
 
 impl Log {
     /// Starts the thread that writes it.
-    pub(crate) fn start() -> Self {
+    #[must_use]
+    pub fn start() -> Self {
         let shared = Arc::<Shared>::default();
         let log = Self(shared.clone());
         thread::spawn(move || shared.write(&mut io::stdout()));
@@ -64,7 +65,7 @@ impl Log {
     }
 
     /// Says something of the server itself.
-    pub(crate) fn message(&self, level: &str, message: &str) {
+    pub fn message(&self, level: &str, message: &str) {
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let line = json!({"time": time, "level": level, "message": message});
         self.line(|text| writeln!(text, "{line}"));
@@ -95,7 +96,7 @@ impl Log {
     }
 
     /// Waits until everything is written, or the reader has had its time.
-    pub(crate) fn flush(&self) {
+    pub fn flush(&self) {
         let mut lines = self.0.lines();
         lines.is_ending = true;
         self.0.changed.notify_all();
@@ -152,7 +153,7 @@ impl Shared {
                 let line = json!({"time": time, "level": "WARN", "message": message});
                 let _ = writeln!(taken, "{line}");
             }
-            // Whoever closed it wants no log; the counter counts on.
+            // Whoever closed it wants no log; the server goes on.
             let _ = out.write_all(&taken).and_then(|()| out.flush());
             taken.clear();
             self.lines().is_writing = false;
