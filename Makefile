@@ -100,8 +100,9 @@ functions-arm64: .tools/cargo-lambda.installed .tools/build-essentials
 	@cargo lambda build --locked --quiet --arm64 --lambda-dir target/lambda-arm64
 
 servers: .tools/build-essentials ## Build the servers
-	@echo "== servers: one static program each (a minute the first time)"
+	@echo "== servers: one static program each (two minutes the first time)"
 	@scripts/build-server counter-server
+	@scripts/build-server readings-server
 
 latency: .tools/build-essentials ## Build the latency command
 	@echo "== the latency command (two minutes the first time)"

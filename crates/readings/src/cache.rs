@@ -291,3 +291,175 @@ async fn get(
         Some(_) => Err(Error::Unasked),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use backends::memcached::Memcached;
+    use tokio::{task::JoinSet, time::sleep};
+
+    use super::*;
+
+    /// Long enough that only what never answers is late.
+    const PATIENT: Duration = Duration::from_secs(5);
+
+    fn key(id: u32) -> Key {
+        Key::Readings(id.try_into().unwrap())
+    }
+
+    fn value(id: u32) -> Bytes {
+        Bytes::from(format!("value of {id}"))
+    }
+
+    async fn until_hit(cache: &Cache, id: u32) {
+        let since = Instant::now();
+        loop {
+            match cache.get(key(id)).await {
+                Lookup::Hit(found) => return assert_eq!(found, value(id)),
+                Lookup::Miss => cache.set(key(id), value(id), Keep::Answer).await,
+                Lookup::Away => sleep(Duration::from_millis(20)).await,
+            }
+            assert!(since.elapsed() < Duration::from_secs(20), "no hit");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_set_is_found_and_what_was_not_is_missed() {
+        let memcached = Memcached::start().await.unwrap();
+        let cache = Cache::new(&memcached.address(), 2, PATIENT);
+        cache.open().await;
+        assert_eq!(cache.get(key(1)).await, Lookup::Miss);
+        cache.set(key(1), value(1), Keep::Answer).await;
+        cache.set(key(2), value(2), Keep::Nothing).await;
+        for id in [1, 2] {
+            assert_eq!(cache.get(key(id)).await, Lookup::Hit(value(id)));
+        }
+    }
+
+    #[tokio::test]
+    async fn many_at_once_get_what_is_theirs() {
+        let memcached = Memcached::start().await.unwrap();
+        let cache = Cache::new(&memcached.address(), 2, PATIENT);
+        // Every other one is there, and each is asked for twice.
+        for id in (2..=400).step_by(2) {
+            cache.set(key(id), value(id), Keep::Answer).await;
+        }
+        let mut asking = JoinSet::new();
+        for id in (1..=400).chain(1..=400) {
+            let cache = cache.clone();
+            asking.spawn(async move { (id, cache.get(key(id)).await) });
+        }
+        for (id, found) in asking.join_all().await {
+            let expected = match id % 2 {
+                0 => Lookup::Hit(value(id)),
+                _ => Lookup::Miss,
+            };
+            assert_eq!(found, expected, "{id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_may_have_a_megabyte_and_no_more() {
+        let memcached = Memcached::start().await.unwrap();
+        let cache = Cache::new(&memcached.address(), 1, PATIENT);
+        for (length, is_kept) in [(0, true), (LARGEST, true), (LARGEST + 1, false)] {
+            let value = Bytes::from(vec![b'x'; length]);
+            cache.set(key(1), value.clone(), Keep::Answer).await;
+            let found = cache.get(key(1)).await;
+            assert_eq!(found == Lookup::Hit(value), is_kept, "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_came_too_late_is_nobodys() {
+        let memcached = Memcached::start().await.unwrap();
+        let deadline = Duration::from_millis(30);
+        let cache = Cache::new(&memcached.address(), 2, deadline);
+        for id in 1..=50 {
+            until_hit(&cache, id).await;
+        }
+        for _ in 0..5 {
+            memcached.freeze().unwrap();
+            let mut asking = JoinSet::new();
+            for id in 1..=50 {
+                let cache = cache.clone();
+                asking.spawn(async move { (id, cache.get(key(id)).await) });
+            }
+            // Late answers come while others are asked for.
+            sleep(deadline * 2).await;
+            memcached.thaw().unwrap();
+            for (id, found) in asking.join_all().await {
+                let is_own = found == Lookup::Hit(value(id));
+                assert!(is_own || found == Lookup::Away, "{id}: {found:?}");
+            }
+            // Each has its own again.
+            for id in (1..=50).rev() {
+                until_hit(&cache, id).await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_frozen_costs_its_deadline_a_few_times_and_then_nothing() {
+        let memcached = Memcached::start().await.unwrap();
+        let deadline = Duration::from_millis(300);
+        let cache = Cache::new(&memcached.address(), 1, deadline);
+        until_hit(&cache, 1).await;
+        memcached.freeze().unwrap();
+        // It may have been asked before it stopped.
+        while cache.get(key(1)).await != Lookup::Away {}
+        let mut late = 1;
+        // As many as open the circuit; the rest are not asked.
+        for _ in 0..20 {
+            let since = Instant::now();
+            assert_eq!(cache.get(key(1)).await, Lookup::Away);
+            late += u32::from(since.elapsed() >= deadline);
+        }
+        // After the pause one more is: this machine may be slow.
+        assert!((3..10).contains(&late), "{late}");
+        memcached.thaw().unwrap();
+        until_hit(&cache, 1).await;
+    }
+
+    #[tokio::test]
+    async fn one_that_was_killed_is_away_until_it_is_back_and_empty() {
+        let mut memcached = Memcached::start().await.unwrap();
+        let cache = Cache::new(&memcached.address(), 1, PATIENT);
+        until_hit(&cache, 1).await;
+        memcached.kill().await.unwrap();
+        for _ in 0..20 {
+            assert_eq!(cache.get(key(1)).await, Lookup::Away);
+            cache.set(key(1), value(1), Keep::Answer).await;
+        }
+        memcached.restart().await.unwrap();
+        let since = Instant::now();
+        let found = loop {
+            match cache.get(key(1)).await {
+                Lookup::Away => sleep(Duration::from_millis(20)).await,
+                found => break found,
+            }
+            assert!(since.elapsed() < Duration::from_secs(20));
+        };
+        assert_eq!(found, Lookup::Miss);
+        until_hit(&cache, 1).await;
+    }
+
+    #[tokio::test]
+    async fn opening_one_that_is_not_there_ends() {
+        let cache = Cache::new("127.0.0.1:1", 4, PATIENT);
+        cache.open().await;
+        assert_eq!(cache.get(key(1)).await, Lookup::Away);
+    }
+
+    #[test]
+    fn answers_are_kept_for_about_an_hour_each_for_another_time() {
+        let seconds: std::collections::BTreeSet<i64> =
+            (0..1000).map(|_| Keep::Answer.seconds()).collect();
+        assert!(seconds.len() > 100);
+        assert!(
+            seconds
+                .iter()
+                .all(|seconds| (3239..=3600).contains(seconds))
+        );
+        assert_eq!(Keep::Nothing.seconds(), 5);
+    }
+}

@@ -163,7 +163,10 @@ mod tests {
         let database = testing::database(Options::default()).await.unwrap();
         let mut administration = database.administration().await.unwrap();
         for (statement, question) in [
-            ("ALTER TABLE Customers MODIFY Surname VARCHAR(9) NULL", None),
+            (
+                "ALTER TABLE Customers MODIFY Surname VARCHAR(64) NULL",
+                None,
+            ),
             (
                 "UPDATE Customers SET Surname = NULL",
                 Some("the row is not"),

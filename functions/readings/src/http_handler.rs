@@ -85,6 +85,9 @@ mod tests {
             _ => "application/problem+json",
         };
         assert_eq!(header(answer, "content-type"), Some(content), "{file}");
+        if file.starts_with("head-") {
+            return assert_eq!(answer["body"], "", "{file}");
+        }
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         let expected = match status {
             200 if file.starts_with("customer-") => {

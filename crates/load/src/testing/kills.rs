@@ -34,14 +34,14 @@ pub struct Running {
 impl Running {
     /// Starts it, and waits until it says so.
     pub fn start(program: &Path, arguments: &[&str]) -> Self {
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(Command::new(program).args(arguments))
+    }
+
+    /// The same with whatever else the command has.
+    pub fn spawn(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut running = Self {
-            child,
+            child: command.spawn().unwrap(),
             address: String::new(),
         };
         let mut output = BufReader::new(running.child.stdout.take().unwrap());
