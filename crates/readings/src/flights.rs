@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 type UnderWay<K, V> = HashMap<K, watch::Receiver<Option<V>>>;
 
@@ -51,12 +52,14 @@ where
             key,
         };
         let fetch = fetch();
-        tokio::spawn(async move {
+        let flight = async move {
             let value = fetch.await;
             // First, so that who comes after the answer fetches anew.
             drop(forget);
             landed.send_replace(Some(value));
-        });
+        };
+        // What it logs is logged for who came first.
+        tokio::spawn(flight.in_current_span());
         landing
     }
 }

@@ -24,13 +24,17 @@ async fn nothing_that_it_took_is_lost_when_it_is_ended_under_load() {
     let mut command = behind.command(&[PATIENT]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut is_filled = false;
     let address = loop {
         let mut line = String::new();
         assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended");
+        is_filled |=
+            line.contains(r#""level":"INFO","message":"the cache is filled customers=494 "#);
         if let Some((_, address)) = line.split_once("http://") {
             break address.split('"').next().unwrap().to_owned();
         }
     };
+    assert!(is_filled);
     let reading = std::thread::spawn(move || {
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
