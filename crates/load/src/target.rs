@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request,
+    Method, Request, Uri,
     header::{self, HeaderValue},
 };
 use tokio_rustls::{
@@ -13,7 +13,7 @@ use tokio_rustls::{
     rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
-use crate::{NotUrl, Url};
+use crate::{NotUrl, Pattern, Url};
 
 /// What a request carries.
 pub(crate) type Body = Full<Bytes>;
@@ -28,6 +28,7 @@ pub struct Target {
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(crate) timeout: Duration,
     request: Request<Body>,
+    path: Pattern,
     make_body: Option<MakeBody>,
 }
 
@@ -95,6 +96,7 @@ impl Target {
             tls,
             timeout,
             request,
+            path: url.pattern().clone(),
             make_body: None,
         })
     }
@@ -123,6 +125,13 @@ impl Target {
     /// The next request to send.
     pub(crate) fn request(&self) -> Request<Body> {
         let mut request = self.request.clone();
+        if !self.path.is_constant() {
+            let mut path = Vec::new();
+            self.path.render(&mut path);
+            if let Ok(path) = Uri::try_from(path) {
+                *request.uri_mut() = path;
+            }
+        }
         if let Some(make_body) = &self.make_body {
             *request.body_mut() = Body::new(make_body());
         }
@@ -172,6 +181,16 @@ mod tests {
         let request = target.request();
         assert_eq!(request.uri(), "/s3/hits?x=1");
         assert_eq!(request.headers()["host"], "127.0.0.1:9000");
+    }
+
+    #[tokio::test]
+    async fn each_request_has_a_number_of_its_own() {
+        let target = target("http://127.0.0.1:9000/customer/{1..3}?x={7..7}").await;
+        let paths: std::collections::BTreeSet<_> = (0..100)
+            .map(|_| target.request().uri().to_string())
+            .collect();
+        let all = ["/customer/1?x=7", "/customer/2?x=7", "/customer/3?x=7"];
+        assert_eq!(paths.iter().collect::<Vec<_>>(), all.each_ref());
     }
 
     #[tokio::test]

@@ -2,16 +2,19 @@
 
 use std::{fmt, str::FromStr};
 
-use hyper::{
+use http::{
     Uri,
-    http::uri::{Authority, InvalidUri},
+    uri::{Authority, InvalidUri},
 };
 
-/// An `http://` or `https://` URL without user name and password.
+use crate::{NotPattern, Pattern};
+
+/// An `http://` or `https://` URL without user name and password. Its path and query may have placeholders: see [`Pattern`].
 #[derive(Clone, Debug)]
 pub struct Url {
     pub(crate) authority: Authority,
     path: String,
+    pattern: Pattern,
     origin: Origin,
 }
 
@@ -41,10 +44,15 @@ impl Url {
         &self.origin
     }
 
-    /// Its path and query.
+    /// Its path and query, as they are written.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path
+    }
+
+    /// What is asked for: path and query, with a number in place of each placeholder.
+    pub(crate) fn pattern(&self) -> &Pattern {
+        &self.pattern
     }
 }
 
@@ -84,12 +92,13 @@ fn parse(url: &str) -> Result<Url, String> {
             .filter(|&port| port > 0)
             .ok_or("its port is not a number from 1 to 65535")?,
     };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
     Ok(Url {
         authority: authority.clone(),
-        path: uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned(),
+        path: path.to_owned(),
+        pattern: path
+            .parse()
+            .map_err(|error: NotPattern| error.to_string())?,
         origin: Origin {
             secure,
             host: host.to_ascii_lowercase(),
@@ -181,6 +190,17 @@ mod tests {
                 .unwrap()
                 .origin()
         );
+    }
+
+    #[test]
+    fn a_placeholder_belongs_into_the_path_or_the_query() {
+        let url: Url = "http://h/customer/{1..3}?x={4..5}".parse().unwrap();
+        assert_eq!(url.path_and_query(), "/customer/{1..3}?x={4..5}");
+        assert_eq!(url.to_string(), "http://h/customer/{1..3}?x={4..5}");
+        assert!(error("http://h/{3..1}").contains("'{3..1}' is no placeholder"));
+        for url in ["http://h{1..3}/", "http://h:{1..3}/", "{1..3}"] {
+            assert!(error(url).contains("is not a URL"), "{url}");
+        }
     }
 
     #[test]
