@@ -22,6 +22,7 @@ pub mod page;
 pub mod published;
 pub mod report;
 pub mod reports;
+pub mod request;
 pub mod results;
 pub mod warnings;
 mod whole_file;
