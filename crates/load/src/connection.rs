@@ -1,51 +1,40 @@
 //! One connection and one timed request: as little as possible between the socket and the sample.
 
 use std::{
+    future::poll_fn,
+    io,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use http_body_util::BodyExt as _;
-use hyper::{
-    client::conn::http1::{self, SendRequest},
-    header::CONTENT_TYPE,
+use crate::{
+    FailedRequest, Failure, Target,
+    answer::{Answer, Reader},
+    deadline::Deadline,
+    stream::Stream,
 };
-use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-
-use crate::{FailedRequest, Failure, Target, target::Body};
-
-/// The longest body that is read where it matters, and the longest detail of a problem that is kept: more explains no more.
-const LONGEST_BODY: usize = 4096;
-const LONGEST_DETAIL: usize = 120;
 
 /// A connection that is kept open between requests, and opened again when it was closed.
 pub struct Connection {
     target: Arc<Target>,
-    sender: Option<SendRequest<Body>>,
+    stream: Option<Stream>,
     /// Whether a request was answered on the open connection.
     kept: bool,
-    opened: u64,
+    /// Whether it was never open, or closed by us.
+    unopened: bool,
+    reconnects: u64,
+    deadline: Deadline,
+    /// The request under way, unless all are the same.
+    request: Vec<u8>,
 }
 
 enum Unanswered {
     /// The server had closed the connection before the request left.
-    NotSent,
+    NotSent(Failure),
     /// No byte of an answer came.
     Nothing(Failure),
     Failed(Failure),
-}
-
-/// What came back.
-struct Answer {
-    status: u16,
-    /// Of a problem.
-    detail: Option<String>,
-    /// What was kept of it.
-    body: Vec<u8>,
 }
 
 impl Connection {
@@ -54,9 +43,12 @@ impl Connection {
     pub fn new(target: Arc<Target>) -> Self {
         Self {
             target,
-            sender: None,
+            stream: None,
             kept: false,
-            opened: 0,
+            unopened: true,
+            reconnects: 0,
+            deadline: Deadline::default(),
+            request: Vec::new(),
         }
     }
 
@@ -68,19 +60,25 @@ impl Connection {
         self.ready().await.map(|_| ())
     }
 
-    /// How often the connection had to be opened again.
+    /// Closes the connection, so that the next request opens a new one.
+    pub fn close(&mut self) {
+        self.unopened |= self.stream.take().is_some();
+    }
+
+    /// How often the connection had to be opened again: because the server closed it, or because a request failed.
     #[must_use]
     pub fn reconnects(&self) -> u64 {
-        self.opened.saturating_sub(1)
+        self.reconnects
     }
 
     /// Sends a request and waits for the last byte of its answer.
     ///
     /// Returns the time in between. Opening the connection is not part of it: it happens before the first request, and
-    /// again only when the server closed the connection; [`Connection::reconnects`] counts that.
+    /// again only when the server closed the connection; [`Connection::reconnects`] counts that. ([`Target::closing`] is
+    /// the exception.)
     ///
-    /// A server may close a kept connection while a request is on its way. A GET request is then sent again on a new
-    /// connection, as clients do with what is idempotent (RFC 9110, 9.2.2).
+    /// A server may close a kept connection while a request is on its way. A request that is idempotent, as GET is, is then
+    /// sent again on a new connection, as other clients do (RFC 9110, 9.2.2).
     ///
     /// # Errors
     /// A status other than 2xx, or no complete answer.
@@ -98,139 +96,177 @@ impl Connection {
     }
 
     async fn send(&mut self, keep_body: bool) -> Result<(Duration, Answer), FailedRequest> {
-        // A server that closes twice in a row never answers.
-        for _ in 0..2 {
-            let timeout = self.target.timeout;
-            let request = self.target.request();
-            let sender = self.ready().await?;
+        let target = Arc::clone(&self.target);
+        let mut buffer = std::mem::take(&mut self.request);
+        let request = target
+            .next_request(&mut buffer)
+            .map_err(|reason| FailedRequest {
+                failure: Failure::Other,
+                detail: Some(reason),
+            })?;
+        let outcome = self.answered(request, keep_body).await;
+        self.request = buffer;
+        let (latency, answer) = outcome?;
+        match answer.status {
+            200..=299 => Ok((latency, answer)),
+            status => Err(FailedRequest {
+                failure: Failure::Status(status),
+                detail: answer.detail,
+            }),
+        }
+    }
 
-            let started = Instant::now();
-            let answer = tokio::time::timeout(timeout, exchange(sender, request, keep_body)).await;
+    /// The answer to the request, whatever its status is.
+    async fn answered(
+        &mut self,
+        request: &[u8],
+        keep_body: bool,
+    ) -> Result<(Duration, Answer), Failure> {
+        let opening = self.target.closing.then(Instant::now);
+        // A server that closes twice in a row never answers.
+        let mut failure = Failure::Closed;
+        for _ in 0..2 {
+            self.ready().await?;
+            let Some(stream) = &mut self.stream else {
+                return Err(Failure::Closed);
+            };
+            let started = opening.unwrap_or_else(Instant::now);
+            let mut exchange = Exchange {
+                stream,
+                unsent: request,
+                flushed: false,
+                nothing_sent: true,
+                broken: None,
+                reader: Reader::new(self.target.expected(keep_body)),
+            };
+            let end = (started + self.target.timeout).into();
+            let deadline = &mut self.deadline;
+            let outcome = poll_fn(|context| match exchange.poll(context) {
+                Poll::Ready(outcome) => Poll::Ready(outcome),
+                Poll::Pending => deadline
+                    .poll(context, end)
+                    .map(|()| Err(Unanswered::Failed(Failure::TimedOut))),
+            });
+            let outcome = outcome.await;
             let latency = started.elapsed();
 
-            let failure = match answer {
-                Ok(Ok(answer)) => {
+            match outcome {
+                Ok(reusable) => {
+                    let answer = exchange.reader.answer();
                     self.kept = true;
-                    return match answer.status {
-                        200..=299 => Ok((latency, answer)),
-                        status => Err(FailedRequest {
-                            failure: Failure::Status(status),
-                            detail: answer.detail,
-                        }),
+                    if self.target.closing {
+                        self.close();
+                    } else if !(reusable && answer.keeps_open) {
+                        self.stream = None;
+                    }
+                    return Ok((latency, answer));
+                }
+                Err(unanswered) => {
+                    self.stream = None;
+                    let again = match unanswered {
+                        Unanswered::NotSent(_) => self.kept,
+                        Unanswered::Nothing(Failure::Closed | Failure::Reset) => {
+                            self.kept && self.target.is_idempotent()
+                        }
+                        Unanswered::Nothing(_) | Unanswered::Failed(_) => false,
                     };
+                    failure = unanswered.failure();
+                    if !again {
+                        return Err(failure);
+                    }
                 }
-                Ok(Err(Unanswered::NotSent)) => {
-                    self.sender = None;
-                    continue;
-                }
-                Ok(Err(Unanswered::Nothing(Failure::Closed | Failure::Reset)))
-                    if self.kept && self.target.is_idempotent() =>
-                {
-                    self.sender = None;
-                    continue;
-                }
-                Ok(Err(Unanswered::Nothing(failure) | Unanswered::Failed(failure))) => failure,
-                Err(_) => Failure::TimedOut,
-            };
-            self.sender = None;
-            return Err(failure.into());
-        }
-        Err(Failure::Closed.into())
-    }
-
-    async fn ready(&mut self) -> Result<&mut SendRequest<Body>, Failure> {
-        let open = match self.sender.take() {
-            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
-            None => None,
-        };
-        let sender = match open {
-            Some(sender) => sender,
-            None => {
-                let sender = tokio::time::timeout(self.target.timeout, connect(&self.target))
-                    .await
-                    .unwrap_or(Err(Failure::TimedOut))?;
-                self.opened += 1;
-                self.kept = false;
-                sender
             }
-        };
-        Ok(self.sender.insert(sender))
+        }
+        Err(failure)
+    }
+
+    /// Opens the connection, unless it is open and quiet: what comes before it was asked for is no answer.
+    async fn ready(&mut self) -> Result<(), Failure> {
+        if let Some(stream) = &mut self.stream {
+            if poll_fn(|context| Poll::Ready(stream.is_quiet(context))).await {
+                return Ok(());
+            }
+            self.stream = None;
+        }
+        let opening = tokio::time::timeout(self.target.timeout, Stream::open(&self.target));
+        self.stream = Some(opening.await.unwrap_or(Err(Failure::TimedOut))?);
+        self.reconnects += u64::from(!self.unopened);
+        self.unopened = false;
+        self.kept = false;
+        Ok(())
     }
 }
 
-async fn connect(target: &Target) -> Result<SendRequest<Body>, Failure> {
-    let stream = TcpStream::connect(&target.addresses[..])
-        .await
-        .map_err(|error| Failure::of_connecting(&error))?;
-    // A request is one small segment: waiting to fill it would be measured as the server's latency.
-    stream
-        .set_nodelay(true)
-        .map_err(|error| Failure::of_connecting(&error))?;
-    match &target.tls {
-        None => handshake(stream).await,
-        Some((connector, name)) => {
-            let stream = connector
-                .connect(name.clone(), stream)
-                .await
-                .map_err(|error| Failure::of_tls(&error))?;
-            handshake(stream).await
+impl Unanswered {
+    fn failure(&self) -> Failure {
+        match *self {
+            Self::NotSent(failure) | Self::Nothing(failure) | Self::Failed(failure) => failure,
         }
     }
 }
 
-async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Failure::of_request(&error))?;
-    // Its errors reach whoever waits for an answer; it ends with its sender.
-    tokio::spawn(connection);
-    sender
-        .ready()
-        .await
-        .map_err(|error| Failure::of_request(&error))?;
-    Ok(sender)
+/// A request on its way, and its answer.
+struct Exchange<'a> {
+    stream: &'a mut Stream,
+    unsent: &'a [u8],
+    flushed: bool,
+    nothing_sent: bool,
+    /// Why no more can be sent: an answer may have come nevertheless.
+    broken: Option<Failure>,
+    reader: Reader,
 }
 
-/// Returns the answer once all of it has arrived.
-async fn exchange(
-    sender: &mut SendRequest<Body>,
-    request: hyper::Request<Body>,
-    keep_body: bool,
-) -> Result<Answer, Unanswered> {
-    let response = sender
-        .try_send_request(request)
-        .await
-        .map_err(|mut error| match error.take_message() {
-            Some(_) => Unanswered::NotSent,
-            None => Unanswered::Nothing(Failure::of_request(&error.into_error())),
-        })?;
-    let status = response.status().as_u16();
-    let is_problem = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
-    let mut body = Vec::new();
-    let mut incoming = response.into_body();
-    while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| Unanswered::Failed(Failure::of_request(&error)))?;
-        if let Some(data) = frame.data_ref().filter(|_| is_problem || keep_body) {
-            let room = LONGEST_BODY - body.len();
-            body.extend_from_slice(&data[..data.len().min(room)]);
+impl Exchange<'_> {
+    /// Whether the connection can be used again, once the answer is complete.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Unanswered>> {
+        if !self.flushed
+            && let Poll::Ready(Err(error)) = self.poll_send(context)
+        {
+            self.broken = Some(Failure::of_io(&error));
+            self.flushed = true;
+        }
+        loop {
+            let reader = &mut self.reader;
+            let read = self.stream.poll_read(context, |arrived| {
+                if arrived.is_empty() {
+                    return reader.end().map(|()| Some(false));
+                }
+                let used = reader.take(arrived)?;
+                Ok(used.map(|used| used == arrived.len()))
+            });
+            match ready!(read).unwrap_or_else(|error| Err(Failure::of_io(&error))) {
+                Ok(None) => {}
+                Ok(Some(nothing_left)) => {
+                    let all_sent = self.flushed && self.broken.is_none();
+                    return Poll::Ready(Ok(nothing_left && all_sent));
+                }
+                Err(failure) => return Poll::Ready(Err(self.unanswered(failure))),
+            }
         }
     }
-    let detail = is_problem.then(|| detail(&body)).flatten();
-    Ok(Answer {
-        status,
-        detail,
-        body,
-    })
-}
 
-fn detail(problem: &[u8]) -> Option<String> {
-    let problem: serde_json::Value = serde_json::from_slice(problem).ok()?;
-    let detail = problem["detail"].as_str()?;
-    Some(detail.chars().take(LONGEST_DETAIL).collect())
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let written = ready!(self.stream.poll_write(context, self.unsent))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.nothing_sent = false;
+            self.unsent = &self.unsent[written..];
+        }
+        ready!(self.stream.poll_flush(context))?;
+        self.flushed = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn unanswered(&self, failure: Failure) -> Unanswered {
+        let failure = self.broken.unwrap_or(failure);
+        if self.reader.has_begun() {
+            Unanswered::Failed(failure)
+        } else if self.nothing_sent {
+            Unanswered::NotSent(failure)
+        } else {
+            Unanswered::Nothing(failure)
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    error::Error as StdError,
     fmt,
     io::{self, ErrorKind},
 };
@@ -34,11 +33,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Why a connection could not be opened.
-    pub(crate) fn of_connecting(error: &io::Error) -> Self {
-        Self::of_io(error)
-    }
-
     /// Why a TLS handshake failed.
     pub(crate) fn of_tls(error: &io::Error) -> Self {
         match Self::of_io(error) {
@@ -47,25 +41,8 @@ impl Failure {
         }
     }
 
-    /// Why a request that was sent got no answer.
-    pub(crate) fn of_request(error: &hyper::Error) -> Self {
-        if error.is_incomplete_message() {
-            return Self::Closed;
-        }
-        if error.is_parse() {
-            return Self::BadResponse;
-        }
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(error) = cause.downcast_ref::<io::Error>() {
-                return Self::of_io(error);
-            }
-            source = cause.source();
-        }
-        Self::Other
-    }
-
-    fn of_io(error: &io::Error) -> Self {
+    /// What happened to a connection.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionRefused => Self::Refused,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {

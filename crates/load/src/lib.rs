@@ -6,15 +6,19 @@
 //! 2013). They answer "how long did a call take", not "how long would a visitor have waited". Both published tests that
 //! stand beside ours are closed loops too, so the columns can be compared.
 
+mod answer;
 mod closed_loop;
 mod connection;
 pub mod core;
+mod deadline;
 mod failure;
 mod latencies;
 mod measurement;
 mod pattern;
 pub mod probe;
+mod request;
 mod sequential;
+mod stream;
 mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -28,6 +32,7 @@ pub use failure::{FailedRequest, Failure, Failures};
 pub use latencies::{Latencies, PERCENTILES};
 pub use measurement::{Measurement, best};
 pub use pattern::{NotPattern, Pattern};
+pub use request::{NotRequest, Request, Sign, Unsigned};
 pub use sequential::Sequential;
 pub use target::{Error as TargetError, Target};
 pub use thread::on_its_own_thread;

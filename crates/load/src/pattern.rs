@@ -1,6 +1,10 @@
 //! Text in which a number is new each time: `/customerdata/{1..4499}`.
 
-use std::{fmt, str::FromStr};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 /// Text with placeholders: `{A..B}` is a whole number from A to B, each as likely as any other, and new each time the text
 /// is written.
@@ -42,12 +46,24 @@ impl Pattern {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// Writes it, with new numbers, to the end of `out`.
-    pub fn render(&self, out: &mut Vec<u8>) {
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Number { from, to } => push_number(out, fastrand::u64(from..=to)),
+    /// It with new numbers.
+    #[must_use]
+    pub fn rendered(&self) -> Cow<'_, str> {
+        match &self.parts[..] {
+            [] => Cow::Borrowed(""),
+            [Part::Text(text)] => Cow::Borrowed(text),
+            parts => {
+                let mut rendered = String::new();
+                for part in parts {
+                    match part {
+                        Part::Text(text) => rendered.push_str(text),
+                        Part::Number { from, to } => {
+                            // A string takes everything.
+                            let _ = write!(rendered, "{}", fastrand::u64(from..=to));
+                        }
+                    }
+                }
+                Cow::Owned(rendered)
             }
         }
     }
@@ -60,31 +76,6 @@ impl Pattern {
             _ => self.parts.push(Part::Text(text.to_owned())),
         }
     }
-
-    /// Adds another to its end.
-    pub(crate) fn push(&mut self, other: &Self) {
-        for part in &other.parts {
-            match part {
-                Part::Text(text) => self.push_text(text),
-                number @ Part::Number { .. } => self.parts.push(number.clone()),
-            }
-        }
-    }
-}
-
-/// Writes a number in decimal digits.
-pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 impl FromStr for Pattern {
@@ -162,17 +153,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn rendered(pattern: &Pattern) -> String {
-        let mut out = Vec::new();
-        pattern.render(&mut out);
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn a_placeholder_is_each_number_of_its_range_and_no_other() {
         let pattern = pattern("/a/{9..12}?b={7..7}");
         assert!(!pattern.is_constant());
-        let texts: BTreeSet<_> = (0..1_000).map(|_| rendered(&pattern)).collect();
+        let texts: BTreeSet<_> = (0..1_000)
+            .map(|_| pattern.rendered().into_owned())
+            .collect();
         let all = ["/a/10?b=7", "/a/11?b=7", "/a/12?b=7", "/a/9?b=7"];
         assert_eq!(texts.iter().collect::<Vec<_>>(), all.each_ref());
         assert_eq!(pattern.to_string(), "/a/{9..12}?b={7..7}");
@@ -181,10 +168,10 @@ mod tests {
     #[test]
     fn the_whole_range_of_numbers_can_be_asked_for() {
         let all = pattern("{0..18446744073709551615}");
-        assert!(rendered(&all).parse::<u64>().is_ok());
+        assert!(all.rendered().parse::<u64>().is_ok());
         let last = pattern("{18446744073709551615..18446744073709551615}");
-        assert_eq!(rendered(&last), "18446744073709551615");
-        assert_eq!(rendered(&pattern("{0..0}")), "0");
+        assert_eq!(last.rendered(), "18446744073709551615");
+        assert_eq!(pattern("{0..0}").rendered(), "0");
     }
 
     #[test]
@@ -201,15 +188,15 @@ mod tests {
         ] {
             let pattern = pattern(text);
             assert!(pattern.is_constant(), "{text}");
-            assert_eq!(rendered(&pattern), text);
+            assert_eq!(pattern.rendered(), text);
         }
-        assert_eq!(rendered(&pattern(r#"{"a": {3..3}}"#)), r#"{"a": 3}"#);
+        assert_eq!(pattern(r#"{"a": {3..3}}"#).rendered(), r#"{"a": 3}"#);
     }
 
     #[test]
     fn a_placeholder_can_be_sent_as_text() {
         let pattern = pattern(r"a\{1..5}{2..2}\n");
-        assert_eq!(rendered(&pattern), r"a{1..5}2\n");
+        assert_eq!(pattern.rendered(), r"a{1..5}2\n");
     }
 
     #[test]

@@ -3,33 +3,28 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    Method, Request, Uri,
-    header::{self, HeaderValue},
-};
 use tokio_rustls::{
     TlsConnector,
     rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
-use crate::{NotUrl, Pattern, Url};
+use crate::{NotUrl, Request, Url, answer::Expected};
 
-/// What a request carries.
-pub(crate) type Body = Full<Bytes>;
+/// A clock can't count to the end of all times that can be written.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Makes what a request carries.
-type MakeBody = Arc<dyn Fn() -> Bytes + Send + Sync>;
-
-/// A URL that can be called.
+/// A URL that can be called, and the request that is sent to it.
 #[derive(Clone)]
 pub struct Target {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(crate) timeout: Duration,
-    request: Request<Body>,
-    path: Pattern,
-    make_body: Option<MakeBody>,
+    /// Whether each request has a connection of its own.
+    pub(crate) closing: bool,
+    url: Url,
+    request: Request,
+    /// What is sent, if that is the same each time.
+    constant: Option<Vec<u8>>,
 }
 
 /// Why a URL can't be called.
@@ -76,14 +71,6 @@ impl Target {
             return Err(no_address("the name service knows none".to_owned()));
         }
 
-        let request = Request::get(url.path_and_query())
-            .header(header::HOST, url.authority.as_str())
-            .header(
-                header::USER_AGENT,
-                concat!("latency/", env!("CARGO_PKG_VERSION")),
-            )
-            .body(Body::default())
-            .map_err(|error| not_url(error.to_string()))?;
         let tls = if origin.secure {
             let name = ServerName::try_from(host.to_owned())
                 .map_err(|error| not_url(error.to_string()))?;
@@ -91,51 +78,75 @@ impl Target {
         } else {
             None
         };
-        Ok(Self {
+        let target = Self {
             addresses,
             tls,
-            timeout,
-            request,
-            path: url.pattern().clone(),
-            make_body: None,
-        })
+            timeout: timeout.min(LONGEST_TIMEOUT),
+            closing: false,
+            url: url.clone(),
+            request: Request::default(),
+            constant: None,
+        };
+        Ok(target.sending(Request::default()))
+    }
+
+    /// The same with other requests than GET.
+    #[must_use]
+    pub fn sending(mut self, request: Request) -> Self {
+        self.request = request;
+        self.constant = None;
+        if self.request.is_constant(&self.url) {
+            let mut bytes = Vec::new();
+            self.constant = self.render(&mut bytes).is_ok().then_some(bytes);
+        }
+        self
     }
 
     /// The same with POST requests, each with a body of its own.
     #[must_use]
     pub fn posting(
-        mut self,
+        self,
         content_type: &'static str,
         make_body: impl Fn() -> Bytes + Send + Sync + 'static,
     ) -> Self {
-        *self.request.method_mut() = Method::POST;
-        let content_type = HeaderValue::from_static(content_type);
-        self.request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, content_type);
-        self.make_body = Some(Arc::new(make_body));
-        self
+        self.sending(Request::posting(content_type, make_body))
+    }
+
+    /// The same with a new connection for each request, which the server is asked to close after its answer. Opening it is
+    /// then part of the latency.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.closing = true;
+        let request = self.request.clone();
+        self.sending(request)
     }
 
     /// Whether a request may be sent again when nobody knows what became of it.
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.request.method() == Method::GET
+        self.request.is_idempotent()
     }
 
-    /// The next request to send.
-    pub(crate) fn request(&self) -> Request<Body> {
-        let mut request = self.request.clone();
-        if !self.path.is_constant() {
-            let mut path = Vec::new();
-            self.path.render(&mut path);
-            if let Ok(path) = Uri::try_from(path) {
-                *request.uri_mut() = path;
+    /// What is known of an answer before it comes.
+    pub(crate) fn expected(&self, keep_body: bool) -> Expected {
+        Expected {
+            head_only: self.request.is_head(),
+            keep_body,
+        }
+    }
+
+    /// The bytes of the next request, which may be written to `buffer`.
+    pub(crate) fn next_request<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+        match &self.constant {
+            Some(constant) => Ok(constant),
+            None => {
+                self.render(buffer)?;
+                Ok(buffer)
             }
         }
-        if let Some(make_body) = &self.make_body {
-            *request.body_mut() = Body::new(make_body());
-        }
-        request
+    }
+
+    fn render(&self, out: &mut Vec<u8>) -> Result<(), String> {
+        self.request.render(&self.url, self.closing, out)
     }
 }
 
@@ -163,9 +174,10 @@ fn tls_connector() -> Result<TlsConnector, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use http_body_util::BodyExt as _;
+    use std::{
+        collections::BTreeSet,
+        sync::atomic::{AtomicU64, Ordering},
+    };
 
     use super::*;
 
@@ -175,19 +187,25 @@ mod tests {
             .unwrap()
     }
 
+    fn sent(target: &Target) -> String {
+        let mut buffer = Vec::new();
+        String::from_utf8(target.next_request(&mut buffer).unwrap().to_vec()).unwrap()
+    }
+
     #[tokio::test]
     async fn the_path_and_the_host_of_the_url_are_sent() {
         let target = target("http://127.0.0.1:9000/s3/hits?x=1").await;
-        let request = target.request();
-        assert_eq!(request.uri(), "/s3/hits?x=1");
-        assert_eq!(request.headers()["host"], "127.0.0.1:9000");
+        let request = sent(&target);
+        assert!(request.starts_with("GET /s3/hits?x=1 HTTP/1.1\r\nhost: 127.0.0.1:9000\r\n"));
+        assert!(target.constant.is_some());
+        assert!(sent(&target.closing()).contains("\r\nconnection: close\r\n"));
     }
 
     #[tokio::test]
     async fn each_request_has_a_number_of_its_own() {
         let target = target("http://127.0.0.1:9000/customer/{1..3}?x={7..7}").await;
-        let paths: std::collections::BTreeSet<_> = (0..100)
-            .map(|_| target.request().uri().to_string())
+        let paths: BTreeSet<_> = (0..100)
+            .map(|_| sent(&target).split(' ').nth(1).unwrap().to_owned())
             .collect();
         let all = ["/customer/1?x=7", "/customer/2?x=7", "/customer/3?x=7"];
         assert_eq!(paths.iter().collect::<Vec<_>>(), all.each_ref());
@@ -197,16 +215,20 @@ mod tests {
     async fn each_post_has_a_body_of_its_own() {
         let posts = AtomicU64::new(0);
         let target = target("http://127.0.0.1:9000/calc").await;
-        assert_eq!(target.request().method(), "GET");
         let target = target.posting("text/plain", move || {
             posts.fetch_add(1, Ordering::Relaxed).to_string().into()
         });
         for expected in ["0", "1"] {
-            let request = target.request();
-            assert_eq!(request.method(), "POST");
-            assert_eq!(request.headers()["content-type"], "text/plain");
-            let body = request.into_body().collect().await.unwrap();
-            assert_eq!(body.to_bytes(), expected);
+            let request = sent(&target);
+            assert!(request.starts_with("POST /calc "), "{request}");
+            assert!(
+                request.contains("content-type: text/plain\r\n"),
+                "{request}"
+            );
+            assert!(
+                request.ends_with(&format!("\r\n\r\n{expected}")),
+                "{request}"
+            );
         }
     }
 
@@ -214,6 +236,6 @@ mod tests {
     async fn an_ipv6_address_is_understood() {
         let target = target("http://[::1]:9000").await;
         assert_eq!(target.addresses, ["[::1]:9000".parse().unwrap()]);
-        assert_eq!(target.request().uri(), "/");
+        assert!(sent(&target).starts_with("GET / HTTP/1.1\r\nhost: [::1]:9000\r\n"));
     }
 }
