@@ -25,8 +25,6 @@ pub struct Connection {
     unopened: bool,
     reconnects: u64,
     deadline: Deadline,
-    /// The request under way, unless all are the same.
-    request: Vec<u8>,
 }
 
 enum Unanswered {
@@ -48,7 +46,6 @@ impl Connection {
             unopened: true,
             reconnects: 0,
             deadline: Deadline::default(),
-            request: Vec::new(),
         }
     }
 
@@ -97,16 +94,11 @@ impl Connection {
 
     async fn send(&mut self, keep_body: bool) -> Result<(Duration, Answer), FailedRequest> {
         let target = Arc::clone(&self.target);
-        let mut buffer = std::mem::take(&mut self.request);
-        let request = target
-            .next_request(&mut buffer)
-            .map_err(|reason| FailedRequest {
-                failure: Failure::Other,
-                detail: Some(reason),
-            })?;
-        let outcome = self.answered(request, keep_body).await;
-        self.request = buffer;
-        let (latency, answer) = outcome?;
+        let request = target.next_request().map_err(|reason| FailedRequest {
+            failure: Failure::Other,
+            detail: Some(reason),
+        })?;
+        let (latency, answer) = self.answered(&request, keep_body).await?;
         match answer.status {
             200..=299 => Ok((latency, answer)),
             status => Err(FailedRequest {
@@ -270,3 +262,6 @@ impl Exchange<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,8 +152,8 @@ impl Request {
             && headers.all(|(_, value)| value.is_constant())
     }
 
-    /// Writes what is sent to the URL, in place of what is in `out`.
-    pub(crate) fn render(&self, url: &Url, closing: bool, out: &mut Vec<u8>) -> Result<(), String> {
+    /// What is sent to the URL.
+    pub(crate) fn render(&self, url: &Url, closing: bool) -> Result<Vec<u8>, String> {
         let path = url.pattern().rendered();
         let body = match &self.body {
             None => Bytes::new(),
@@ -173,17 +173,20 @@ impl Request {
                 body: &body,
             })?,
         };
-        out.clear();
-        write(out, &[self.method.as_str(), " ", &path, " HTTP/1.1\r\n"]);
+        let mut out = Vec::with_capacity(512 + body.len());
+        write(
+            &mut out,
+            &[self.method.as_str(), " ", &path, " HTTP/1.1\r\n"],
+        );
         for (name, value) in &fields {
-            write(out, &[name, ": ", value, "\r\n"]);
+            write(&mut out, &[name, ": ", value, "\r\n"]);
         }
         for (name, value) in &signature {
-            write(out, &[name, ": ", value, "\r\n"]);
+            write(&mut out, &[name, ": ", value, "\r\n"]);
         }
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&body);
-        Ok(())
+        Ok(out)
     }
 
     /// The headers but for the signature's.
@@ -235,10 +238,8 @@ mod tests {
     use super::*;
 
     fn sent(request: &Request, url: &str) -> String {
-        let mut out = b"of the last request".to_vec();
-        let rendered = request.render(&url.parse().unwrap(), false, &mut out);
-        rendered.unwrap();
-        String::from_utf8(out).unwrap()
+        let rendered = request.render(&url.parse().unwrap(), false);
+        String::from_utf8(rendered.unwrap()).unwrap()
     }
 
     fn request(method: &str) -> Request {
@@ -353,7 +354,7 @@ mod tests {
         let signed = r#"authorization: PUT https://h/1 [("host", "h"), ("user-agent", "me"), ("content-length", "2")] 2"#;
         let text = sent(&request, "https://h/{1..1}");
         assert!(text.contains(&format!("{signed}\r\n\r\n33")), "{text}");
-        let refused = request.render(&"https://h/2".parse().unwrap(), false, &mut Vec::new());
+        let refused = request.render(&"https://h/2".parse().unwrap(), false);
         assert_eq!(refused, Err("not this one".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! What is called: a URL, resolved once, so that no name look-up gets into a latency.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio_rustls::{
@@ -96,8 +96,7 @@ impl Target {
         self.request = request;
         self.constant = None;
         if self.request.is_constant(&self.url) {
-            let mut bytes = Vec::new();
-            self.constant = self.render(&mut bytes).is_ok().then_some(bytes);
+            self.constant = self.request.render(&self.url, self.closing).ok();
         }
         self
     }
@@ -134,19 +133,12 @@ impl Target {
         }
     }
 
-    /// The bytes of the next request, which may be written to `buffer`.
-    pub(crate) fn next_request<'a>(&'a self, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], String> {
+    /// The bytes of the next request.
+    pub(crate) fn next_request(&self) -> Result<Cow<'_, [u8]>, String> {
         match &self.constant {
-            Some(constant) => Ok(constant),
-            None => {
-                self.render(buffer)?;
-                Ok(buffer)
-            }
+            Some(constant) => Ok(Cow::Borrowed(constant)),
+            None => self.request.render(&self.url, self.closing).map(Cow::Owned),
         }
-    }
-
-    fn render(&self, out: &mut Vec<u8>) -> Result<(), String> {
-        self.request.render(&self.url, self.closing, out)
     }
 }
 
@@ -162,6 +154,11 @@ fn tls_connector() -> Result<TlsConnector, Error> {
             reasons.join(", ")
         }));
     }
+    connector(roots)
+}
+
+/// Connects to whom these vouch for.
+pub(crate) fn connector(roots: RootCertStore) -> Result<TlsConnector, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -188,8 +185,7 @@ mod tests {
     }
 
     fn sent(target: &Target) -> String {
-        let mut buffer = Vec::new();
-        String::from_utf8(target.next_request(&mut buffer).unwrap().to_vec()).unwrap()
+        String::from_utf8(target.next_request().unwrap().into_owned()).unwrap()
     }
 
     #[tokio::test]
