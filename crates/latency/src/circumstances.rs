@@ -2,12 +2,14 @@
 
 use std::{env, fs, thread::available_parallelism, time::SystemTime};
 
+use crate::request::without_secrets;
+
 /// When, how and where something was measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circumstances {
     /// When measuring began.
     pub measured_at: SystemTime,
-    /// The command line, without passwords.
+    /// The command line, without passwords and what else may be secret.
     pub command: String,
     /// This machine, such as `2 × AMD EPYC 7B13, 24 GB, Linux 6.1.0 x86_64`.
     pub machine: String,
@@ -47,7 +49,7 @@ fn command_line(arguments: impl Iterator<Item = String>) -> String {
             false => format!("'{}'", argument.replace('\'', r"'\''")),
         }
     };
-    let given = arguments.skip(1).map(quoted);
+    let given = without_secrets(arguments.skip(1)).map(quoted);
     let words: Vec<_> = std::iter::once("latency".to_owned()).chain(given).collect();
     words.join(" ")
 }
@@ -110,6 +112,10 @@ mod tests {
         assert_eq!(
             line(&["up", "--database-url", "mysql://me:p@ss@h:1/calls"]),
             "latency up --database-url 'mysql://me:***@h:1/calls'"
+        );
+        assert_eq!(
+            line(&["probe", "http://h/", "-H", "cookie: secret", "-d", "secret"]),
+            "latency probe http://h/ -H 'cookie: …' -d '…'"
         );
         assert_eq!(
             line(&["up", "--database-url=mysql://me:secret@h/calls"]),

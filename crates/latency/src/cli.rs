@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 
-use crate::{BadInput, export::Exports};
+use crate::{BadInput, export::Exports, request::RequestOptions};
 
 /// One workload, every serverless architecture, measured.
 #[derive(Debug, Parser)]
@@ -135,6 +135,9 @@ pub struct Probe {
     /// How many requests
     #[arg(short = 'n', long, value_name = "N", default_value = "1000")]
     pub requests: NonZeroU64,
+    /// What is sent.
+    #[command(flatten)]
+    pub request: RequestOptions,
     /// Who sends the requests.
     #[command(flatten)]
     pub from_lambda: FromLambda,
@@ -180,6 +183,9 @@ pub struct Burst {
     /// How many runs; the best is told
     #[arg(long, value_name = "RUNS", default_value = "2")]
     pub runs: NonZeroU64,
+    /// What is sent.
+    #[command(flatten)]
+    pub request: RequestOptions,
     /// What to serve.
     #[command(flatten)]
     pub template: Template,

@@ -25,6 +25,7 @@ pub struct Request {
 #[derive(Clone)]
 enum Body {
     Pattern(Pattern),
+    Bytes(Bytes),
     Made(Arc<dyn Fn() -> Bytes + Send + Sync>),
 }
 
@@ -108,6 +109,13 @@ impl Request {
         self
     }
 
+    /// The same with this body, which need not be text.
+    #[must_use]
+    pub fn bytes(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(Body::Bytes(body.into()));
+        self
+    }
+
     /// A POST request whose body is made anew each time.
     pub(crate) fn posting(
         content_type: &'static str,
@@ -141,7 +149,7 @@ impl Request {
     /// Whether the same bytes are sent each time.
     pub(crate) fn is_constant(&self, url: &Url) -> bool {
         let body_is_constant = match &self.body {
-            None => true,
+            None | Some(Body::Bytes(_)) => true,
             Some(Body::Pattern(body)) => body.is_constant(),
             Some(Body::Made(_)) => false,
         };
@@ -158,6 +166,7 @@ impl Request {
         let body = match &self.body {
             None => Bytes::new(),
             Some(Body::Pattern(body)) => body.rendered().into_owned().into(),
+            Some(Body::Bytes(body)) => body.clone(),
             Some(Body::Made(make)) => make(),
         };
         let fields = self.fields(url, closing, body.len());
@@ -228,6 +237,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Pattern(_) => "Pattern",
+            Self::Bytes(_) => "Bytes",
             Self::Made(_) => "Made",
         })
     }

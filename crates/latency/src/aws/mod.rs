@@ -12,14 +12,12 @@ mod rds;
 mod report_line;
 mod s3;
 mod secrets_manager;
+mod signature;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4::SigningParams,
-};
+use aws_sigv4::http_request::{SignableBody, SignableRequest};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
     Connector,
@@ -36,6 +34,9 @@ pub use data_api::DataApi;
 pub use lambda::{Configuration, Invocation, Phase};
 pub use rds::Cluster;
 pub use report_line::ReportLine;
+pub use signature::Signer;
+
+use self::signature::Scope;
 
 /// A connection that takes longer is not coming.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -224,19 +225,10 @@ impl Aws {
     }
 
     async fn sign(&self, service: &Service, request: &mut Request<Vec<u8>>) -> Result<(), Error> {
-        let identity = self.credentials().await?.into();
-        let mut settings = SigningSettings::default();
-        // S3 wants the body's hash in a header; the others take it.
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(service.prefix)
-            .time(std::time::SystemTime::now())
-            .settings(settings)
-            .build()
-            .map_err(no_request)?
-            .into();
+        let scope = Scope {
+            service: service.prefix,
+            region: &self.region,
+        };
         let headers = request.headers().iter();
         let headers =
             headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -247,10 +239,10 @@ impl Aws {
             SignableBody::Bytes(request.body()),
         )
         .map_err(no_request)?;
-        let (instructions, _) = sign(signable, &parameters)
-            .map_err(no_request)?
-            .into_parts();
-        instructions.apply_to_request_http1x(request);
+        let identity = self.credentials().await?.into();
+        scope
+            .sign(&identity, SystemTime::now(), signable)?
+            .apply_to_request_http1x(request);
         Ok(())
     }
 

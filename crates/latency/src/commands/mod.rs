@@ -27,6 +27,7 @@ use crate::{
     interrupt::Interrupts,
     machine::{self, Machine},
     output,
+    request::RequestOptions,
     results::Results,
 };
 
@@ -100,6 +101,19 @@ async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
     target
         .map(Arc::new)
         .map_err(|error| BadInput(error.to_string()))
+}
+
+/// The same, called as the options say.
+async fn called(
+    text: &str,
+    options: &RequestOptions,
+    timeout: Duration,
+) -> anyhow::Result<Arc<Target>> {
+    let url = url(text)?;
+    let request = options.request(&url).await?;
+    let target = Target::resolve(&url, timeout).await;
+    let target = target.map_err(|error| BadInput(error.to_string()))?;
+    Ok(Arc::new(target.sending(request)))
 }
 
 fn url(text: &str) -> Result<Url, BadInput> {

@@ -2,8 +2,9 @@
 
 use load::{Measurement, Sequential, on_its_own_thread};
 
-use super::{from_lambda::Prober, target, url};
+use super::{called, from_lambda::Prober, url};
 use crate::{
+    BadInput,
     aws::Aws,
     circumstances::Circumstances,
     cli::Probe,
@@ -26,7 +27,11 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
         .count(columns::RECONNECTS, measurement.reconnects)
         .failures(&measurement.failures);
     Ok(Results {
-        title: format!("latency probe {}", arguments.url),
+        title: format!(
+            "latency probe {}{}",
+            arguments.request.shown(),
+            arguments.url
+        ),
         circumstances,
         table: Table::new(vec![row]),
         deciding: Vec::new(),
@@ -40,7 +45,8 @@ pub(super) async fn run(arguments: &Probe) -> anyhow::Result<Results> {
 }
 
 async fn from_here(arguments: &Probe) -> anyhow::Result<Measurement> {
-    let target = target(&arguments.url, arguments.common.timeout).await?;
+    let timeout = arguments.common.timeout;
+    let target = called(&arguments.url, &arguments.request, timeout).await?;
     let requests = arguments.requests.get();
     let progress = Progress::bar(&format!("probing {}", arguments.url), requests);
     let bar = progress.clone();
@@ -59,6 +65,13 @@ async fn from_lambda(
     arguments: &Probe,
     function: Option<&str>,
 ) -> anyhow::Result<(Measurement, Vec<String>)> {
+    if !arguments.request.are_default() {
+        return Err(BadInput(
+            "--from-lambda sends a GET alone: -X, -H, -d, --data-file and --sigv4 are for what is sent from here"
+                .to_owned(),
+        )
+        .into());
+    }
     let url = url(&arguments.url)?;
     let aws = Aws::load().await?;
     let (stack, timeout) = (&arguments.stack, arguments.common.timeout);

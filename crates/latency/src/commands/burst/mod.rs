@@ -8,7 +8,7 @@ use std::time::Duration;
 use load::{Measurement, best};
 
 use self::level::Level;
-use super::target;
+use super::called;
 use crate::{
     BadInput,
     circumstances::Circumstances,
@@ -25,6 +25,10 @@ const WARM_UP: Duration = Duration::from_secs(30);
 pub(super) async fn run(arguments: &Burst, interrupts: &mut Interrupts) -> anyhow::Result<Results> {
     match &arguments.url {
         Some(url) => interrupts.during(burst(arguments, url)).await,
+        None if !arguments.request.are_default() => Err(BadInput(
+            "-X, -H, -d, --data-file and --sigv4 are for a URL, not for functions".to_owned(),
+        )
+        .into()),
         None => sweep::run(arguments, interrupts).await,
     }
 }
@@ -33,7 +37,7 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
     let [connections] = arguments.connections[..] else {
         return Err(BadInput("a URL is called on one number of connections".to_owned()).into());
     };
-    let target = target(url, arguments.common.timeout).await?;
+    let target = called(url, &arguments.request, arguments.common.timeout).await?;
     let circumstances = Circumstances::now();
     let level = Level {
         connections: usize::try_from(connections.get())?,
@@ -59,7 +63,10 @@ async fn burst(arguments: &Burst, url: &str) -> anyhow::Result<Results> {
             .failures_by_second(&run.failures)
     });
     Ok(Results {
-        title: format!("latency burst {url} with {connections} connections"),
+        title: format!(
+            "latency burst {}{url} with {connections} connections",
+            arguments.request.shown()
+        ),
         circumstances,
         table: Table::new(rows.collect()),
         notes: warm_up.iter().map(warm_up_note).collect(),
