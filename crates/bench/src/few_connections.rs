@@ -2,17 +2,15 @@
 //! the database has connections, and a query that takes 20 ms, for 8 s. There, the Lambda emulator let 157.3 invocations a
 //! second through; here they come at that rate, and without a pause.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use backends::mariadb::Administration;
-use load::{Connection, Measurement, Target, Work, closed_loop, on_its_own_thread};
+use load::{
+    Measurement, Schedule, Spacing, Target, Work, closed_loop, on_its_own_thread, open_loop,
+};
 use local_stack::Database;
 use rds_access::testing::{limit_account, slow_down};
-use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     database::{DIRECT, POOLED, PROXY, p99_ms, target},
@@ -92,9 +90,11 @@ async fn call(
     // Those of the proxy, which would stay open.
     administration.begin_afresh().await?;
     let target = target(served, function).await?;
+    let schedule = Schedule::new(PUBLISHED_RATE, PUBLISHED_RATE, TIME, Spacing::Constant);
+    let schedule = schedule.context("the published rate is one")?;
     let measurement = on_its_own_thread(move || async move {
         match arrivals {
-            Arrivals::Paced => paced(target).await,
+            Arrivals::Paced => paced(target, schedule).await,
             Arrivals::Closed => closed_loop(target, CALLERS, Work::For(TIME), || {}).await,
         }
     })
@@ -105,30 +105,13 @@ async fn call(
     })
 }
 
-/// Each caller calls again when its turn comes, which is when all others have had theirs.
-async fn paced(target: Arc<Target>) -> Measurement {
-    let turn = Duration::from_secs_f64(CALLERS as f64 / PUBLISHED_RATE);
-    let started = Instant::now();
-    let mut tasks = JoinSet::new();
-    for caller in 0..CALLERS {
-        let mut connection = Connection::new(Arc::clone(&target));
-        let mut next = turn.mul_f64(caller as f64 / CALLERS as f64);
-        tasks.spawn(async move {
-            let mut measured = Measurement::default();
-            while next < TIME {
-                sleep(next.saturating_sub(started.elapsed())).await;
-                let outcome = connection.request().await;
-                measured.record(started.elapsed(), outcome);
-                next += turn;
-            }
-            measured
-        });
+/// At the published rate, on as many connections as there are callers. Latencies are from when a request is sent, as there.
+async fn paced(target: Arc<Target>, schedule: Schedule) -> Measurement {
+    let load = open_loop(target, schedule, CALLERS, || {}).await;
+    Measurement {
+        latencies: load.from_start,
+        ..load.measurement
     }
-    let mut all = Measurement::default();
-    for measured in tasks.join_all().await {
-        all.merge(&measured);
-    }
-    all
 }
 
 impl Found {

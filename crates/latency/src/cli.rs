@@ -1,6 +1,11 @@
 //! What can be asked for on the command line.
 
-use std::{num::NonZeroU64, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 
@@ -24,6 +29,8 @@ pub enum Command {
     Probe(Probe),
     /// Fixed work shared among connections, closed loop, best of the runs
     Burst(Burst),
+    /// Requests at a rate, open load: whether a server keeps up, and what visitors wait
+    Rate(Rate),
     /// Fresh environments of a function: init, first and warm invocation, memory, package size
     Cold(Cold),
     /// Every function of the template, or of a deployed stack, in one run
@@ -192,6 +199,43 @@ pub struct Burst {
     /// What every measuring command is given.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What `latency rate` is given.
+#[derive(Args, Debug)]
+pub struct Rate {
+    /// The http:// or https:// URL to call
+    pub url: String,
+    /// How many requests, such as 1000/s or 90/m
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate: f64,
+    /// How long
+    #[arg(long = "for", value_name = "TIME", value_parser = duration())]
+    pub time: Duration,
+    /// Change the rate evenly until it is this in the end, and say from which rate on the server falls behind
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub ramp_to: Option<f64>,
+    /// How requests are spread: evenly, or as those of visitors who know nothing of each other
+    #[arg(long, value_enum, default_value = "constant")]
+    pub arrivals: Arrivals,
+    /// The most connections; a request that finds none free waits, and that is part of its latency
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub connections_max: NonZeroU32,
+    /// What is sent.
+    #[command(flatten)]
+    pub request: RequestOptions,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How requests are spread over the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Arrivals {
+    /// Evenly
+    Constant,
+    /// Independently of each other
+    Poisson,
 }
 
 /// What `latency cold` is given.
@@ -458,6 +502,21 @@ fn parameter(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "it has to be NAME=VALUE".to_owned())
 }
 
+/// Requests a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let (number, seconds) = match text.split_once('/') {
+        None | Some((_, "s")) => (text.trim_end_matches("/s"), 1.0),
+        Some((number, "m" | "min")) => (number, 60.0),
+        Some(_) => ("", 1.0),
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .map(|number| number / seconds)
+        .filter(|rate| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "it has to be a number above 0, such as 1000/s or 90/m".to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "it has to be a number")?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
@@ -520,6 +579,21 @@ mod tests {
             (Some(Some("f".to_owned())), "s".to_owned())
         );
         assert!(error("latency probe http://x/ --stack s").contains("--from-lambda"));
+    }
+
+    #[test]
+    fn a_rate_is_so_many_a_second_or_a_minute() {
+        for (text, found) in [
+            ("1000/s", 1000.0),
+            ("0.5", 0.5),
+            ("90/m", 1.5),
+            ("90/min", 1.5),
+        ] {
+            assert_eq!(rate(text), Ok(found), "{text}");
+        }
+        for text in ["", "0", "-1/s", "NaN", "inf/s", "5/h", "5/s/s", "/s"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
     }
 
     #[test]

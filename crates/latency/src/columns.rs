@@ -183,5 +183,19 @@ pub(crate) const TRANSACTIONS: Column =
 pub(crate) const REDELIVERED: Column = Column::new("redelivered", "redelivered", 0);
 pub(crate) const DEAD_LETTERS: Column = Column::new("dead_letters", "in the dead-letter queue", 0);
 
+// An open load.
+pub(crate) const SECOND: Column = Column::new("second", "second", 0);
+pub(crate) const WANTED_PER_SECOND: Column = Column::new("wanted_per_second", "wanted/s", 0);
+pub(crate) const ANSWERED_PER_SECOND: Column = Column::new("answered_per_second", "answered/s", 0);
+pub(crate) const BEHIND: Column = Column::new("behind", "behind", 0);
+pub(crate) const SENT_P50_MS: Column =
+    Column::new("from_sent_p50_ms", "p50 from when sent (ms)", 3);
+pub(crate) const SENT_P99_MS: Column =
+    Column::new("from_sent_p99_ms", "p99 from when sent (ms)", 3);
+pub(crate) const SENT_P99_9_MS: Column =
+    Column::new("from_sent_p99_9_ms", "p99.9 from when sent (ms)", 3);
+pub(crate) const SENT_MAX_MS: Column =
+    Column::new("from_sent_max_ms", "max from when sent (ms)", 3);
+
 // What the numbers of a row can't say.
 pub(crate) const REMARK: Column = Column::new("remark", "remark", 0);

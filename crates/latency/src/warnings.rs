@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use load::{Measurement, PERCENTILES};
+use load::{Measurement, OpenLoad, PERCENTILES};
 
 /// The chance of being wrong that a percentile may have.
 const MISS: f64 = 0.05;
@@ -17,6 +17,9 @@ const BUSY: f64 = 0.8;
 
 /// From this share of the requests on, opening connections is part of what was measured.
 const RECONNECTING: f64 = 0.01;
+
+/// From this share of the requests on, the generator's own lateness is part of what was measured.
+const GENERATOR_LATE: f64 = 0.01;
 
 /// Something to know before believing a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,15 @@ pub enum Warning {
         reconnects: u64,
         /// Out of so many requests.
         requests: u64,
+    },
+    /// Requests of an open load left late, though there was a connection for them.
+    GeneratorLate {
+        /// How many left more than 1 ms late.
+        late: u64,
+        /// Out of so many that had a connection.
+        requests: u64,
+        /// How late one in a hundred left at least, in milliseconds.
+        p99_ms: f64,
     },
     /// What the answers to requests that failed said.
     Failed {
@@ -81,6 +93,15 @@ impl fmt::Display for Warning {
                 out,
                 "connections were opened again {reconnects} times in {requests} requests: the time to open them is in \
                  requests/s but in no latency"
+            ),
+            Self::GeneratorLate {
+                late,
+                requests,
+                p99_ms,
+            } => write!(
+                out,
+                "the generator was late, not the server: {late} of {requests} requests that had a connection left more \
+                 than 1 ms after their time (p99 {p99_ms:.1} ms)"
             ),
             Self::Failed { detail, count } => {
                 write!(out, "{count} failures, of which the answer said: {detail}")
@@ -135,6 +156,22 @@ pub fn of(measurement: &Measurement) -> Vec<Warning> {
 pub fn of_closed_loop(measurement: &Measurement) -> Vec<Warning> {
     let mut warnings = of(measurement);
     warnings.retain(|warning| !matches!(warning, Warning::FewSamples { .. }));
+    warnings
+}
+
+/// What may be wrong with an open load.
+#[must_use]
+pub fn of_open_load(load: &OpenLoad) -> Vec<Warning> {
+    let mut warnings = of(&load.measurement);
+    let (late, requests) = (load.late, load.lateness.count());
+    if late > 0 && late as f64 >= GENERATOR_LATE * requests as f64 {
+        let p99 = load.lateness.percentile(99.0).unwrap_or_default();
+        warnings.push(Warning::GeneratorLate {
+            late,
+            requests,
+            p99_ms: p99.as_secs_f64() * 1e3,
+        });
+    }
     warnings
 }
 
@@ -205,6 +242,29 @@ mod tests {
         assert!(texts(&measurement)[0].contains("opened again 30 times in 3000 requests"));
         measurement.reconnects = 29;
         assert_eq!(of(&measurement), []);
+    }
+
+    #[test]
+    fn a_generator_that_is_late_is_told_apart_from_a_server_that_is() {
+        let mut load = OpenLoad {
+            measurement: measurement(3_000),
+            lateness: (0..1_000).map(Duration::from_micros).collect(),
+            late: 9,
+            ..OpenLoad::default()
+        };
+        assert_eq!(of_open_load(&load), []);
+        load.late = 10;
+        let texts: Vec<_> = of_open_load(&load)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "the generator was late, not the server: 10 of 1000 requests that had a connection left more than 1 ms \
+                 after their time (p99 1.0 ms)"
+            ]
+        );
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Failure {
     Tls,
     /// No way to the address.
     Unreachable,
+    /// No connection was free in time: it was not sent.
+    NotSent,
     /// Any other error of the operating system, such as too many open files.
     Other,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Failure {
             Self::BadResponse => "bad response",
             Self::Tls => "TLS handshake failed",
             Self::Unreachable => "unreachable",
+            Self::NotSent => "not sent in time",
             Self::Other => "other error",
         })
     }

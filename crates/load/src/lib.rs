@@ -1,10 +1,13 @@
 //! Load: requests sent, answers timed.
 //!
-//! Both loads here are *closed*: a virtual user sends its next request only when it has the answer to the last one. A
-//! server that stalls is therefore asked less often while it stalls, and the percentiles of a closed loop leave out the
-//! requests that people would have sent meanwhile (*coordinated omission*; Gil Tene, "How NOT to Measure Latency",
-//! 2013). They answer "how long did a call take", not "how long would a visitor have waited". Both published tests that
-//! stand beside ours are closed loops too, so the columns can be compared.
+//! Two kinds. In a *closed* load a virtual user sends its next request only when it has the answer to the last one:
+//! [`Sequential`] and [`closed_loop`]. A server that stalls is therefore asked less often while it stalls, and the
+//! percentiles leave out the requests that people would have sent meanwhile (*coordinated omission*; Gil Tene, "How NOT to
+//! Measure Latency", 2013). They answer "how long did a call take", not "how long would a visitor have waited". The
+//! published tests that stand beside ours are closed loads too, so the columns can be compared.
+//!
+//! In an *open* load requests come at a rate, whatever became of the earlier ones: [`open_loop`], which answers the other
+//! question, and from which rate on a server can't keep up.
 
 mod answer;
 mod closed_loop;
@@ -14,6 +17,7 @@ mod deadline;
 mod failure;
 mod latencies;
 mod measurement;
+mod open_loop;
 mod pattern;
 pub mod probe;
 mod request;
@@ -31,6 +35,7 @@ pub use connection::Connection;
 pub use failure::{FailedRequest, Failure, Failures};
 pub use latencies::{Latencies, PERCENTILES};
 pub use measurement::{Measurement, best};
+pub use open_loop::{FallsBehind, OpenLoad, Rule, Schedule, Second, Spacing, Step, open_loop};
 pub use pattern::{NotPattern, Pattern};
 pub use request::{NotRequest, Request, Sign, Unsigned};
 pub use sequential::Sequential;

@@ -48,7 +48,7 @@ impl Measurement {
         }
     }
 
-    fn add_detail(&mut self, detail: &str, count: u64) {
+    pub(crate) fn add_detail(&mut self, detail: &str, count: u64) {
         if let Some(known) = self.details.get_mut(detail) {
             *known += count;
         } else if self.details.len() < MOST_DETAILS {

@@ -43,6 +43,8 @@ pub enum Behaviour {
     Status(u16),
     /// Answers 503 to every n-th request and 200 to the others.
     UnavailableEvery(u64),
+    /// Answers 200, every n-th time only after a pause.
+    StallEvery(u64, Duration),
     /// Answers 200 and then closes the connection without saying so.
     CloseAfterAnswer,
     /// Answers the first request of a connection, and closes the connection when the second has come.
@@ -132,6 +134,7 @@ async fn serve(stream: TcpStream, behaviour: Behaviour, requests: Arc<AtomicU64>
         Behaviour::Answer(_)
         | Behaviour::Status(_)
         | Behaviour::UnavailableEvery(_)
+        | Behaviour::StallEvery(..)
         | Behaviour::Problem(_) => {
             let service = service_fn(|_: Request<Incoming>| {
                 let number = requests.fetch_add(1, Ordering::SeqCst) + 1;
@@ -139,6 +142,10 @@ async fn serve(stream: TcpStream, behaviour: Behaviour, requests: Arc<AtomicU64>
                     let status = match behaviour {
                         Behaviour::Answer(delay) => {
                             tokio::time::sleep(delay).await;
+                            200
+                        }
+                        Behaviour::StallEvery(n, pause) if number.is_multiple_of(n) => {
+                            tokio::time::sleep(pause).await;
                             200
                         }
                         Behaviour::UnavailableEvery(n) if number.is_multiple_of(n) => 503,

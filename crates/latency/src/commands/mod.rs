@@ -10,6 +10,7 @@ mod from_lambda;
 mod metered;
 mod probe;
 mod publish;
+mod rate;
 mod report;
 mod seed;
 mod stack;
@@ -46,6 +47,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
         }
         Command::Burst(arguments) => {
             let results = burst::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
+        }
+        Command::Rate(arguments) => {
+            let results = interrupts.during(rate::run(arguments));
             measured(&arguments.common, &Exports::default(), results).await
         }
         Command::Cold(arguments) => {
