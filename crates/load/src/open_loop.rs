@@ -96,35 +96,39 @@ pub struct FallsBehind {
 /// How it is known that a server did not keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// In this second and the next it answered fewer requests than 95 % of those of the second before.
+    /// In this second and the next, it answered fewer requests than 95 % of those of the second before.
     FewAnswers,
-    /// In this second and the next two, ever more requests waited for a connection.
+    /// In this second and the next two, more than 5 % of the requests were added to those that wait for a connection.
     MoreWait,
 }
 
 fn falls_behind(seconds: &[Second]) -> Option<FallsBehind> {
     // An answer may well come in the second after its request.
-    let few = |pair: &[Second]| (pair[1].answered as f64) < pair[0].wanted as f64 * KEEPS_UP;
-    let at = (1..seconds.len()).find_map(|at| {
-        let rule = if seconds
-            .get(at - 1..at + 2)
-            .is_some_and(|three| few(&three[..2]) && few(&three[1..]))
-        {
+    let few = |at: usize| {
+        let (before, now) = (seconds.get(at - 1)?, seconds.get(at)?);
+        Some((now.answered as f64) < before.wanted as f64 * KEEPS_UP)
+    };
+    let more_wait = |at: usize| {
+        let (before, now) = (seconds.get(at - 1)?, seconds.get(at)?);
+        let more = now.behind.saturating_sub(before.behind);
+        Some(more as f64 > now.wanted as f64 * (1.0 - KEEPS_UP))
+    };
+    let all = |rule: &dyn Fn(usize) -> Option<bool>, mut at: std::ops::Range<usize>| {
+        at.all(|at| rule(at) == Some(true))
+    };
+    (1..seconds.len()).find_map(|at| {
+        let rule = if all(&few, at..at + 2) {
             Rule::FewAnswers
-        } else if seconds
-            .get(at - 1..at + 3)
-            .is_some_and(|four| four.is_sorted_by(|one, next| one.behind < next.behind))
-        {
+        } else if all(&more_wait, at..at + 3) {
             Rule::MoreWait
         } else {
             return None;
         };
-        Some((at, rule))
-    });
-    at.map(|(at, rule)| FallsBehind {
-        second: at as u64,
-        rate: seconds[at].wanted,
-        rule,
+        Some(FallsBehind {
+            second: at as u64,
+            rate: seconds[at].wanted,
+            rule,
+        })
     })
 }
 

@@ -148,7 +148,7 @@ fn notes(load: &OpenLoad, most: usize) -> Vec<String> {
                     "in two successive seconds it answered fewer requests than 95 % of those of the second before"
                 }
                 Rule::MoreWait => {
-                    "in three successive seconds ever more requests waited for a connection"
+                    "in three successive seconds more than 5 % of the requests were added to those that wait for a connection"
                 }
             };
             format!("The server falls behind from {rate}/s on, in second {second}: {because}.")

@@ -174,10 +174,10 @@ fn a_server_with_too_few_answers_in_two_successive_seconds_falls_behind() {
 fn a_server_for_which_ever_more_wait_falls_behind() {
     let waiting = seconds(&[
         (100, 99, 0),
-        (100, 99, 1),
-        (100, 98, 2),
-        (100, 98, 4),
-        (100, 98, 4),
+        (100, 97, 6),
+        (100, 97, 12),
+        (100, 97, 18),
+        (100, 97, 19),
     ]);
     assert_eq!(
         falls_behind(&waiting),
@@ -188,6 +188,7 @@ fn a_server_for_which_ever_more_wait_falls_behind() {
         })
     );
     assert_eq!(falls_behind(&waiting[..3]), None);
+    assert_eq!(falls_behind(&waiting[1..]), None);
 }
 
 #[tokio::test]
