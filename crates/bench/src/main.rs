@@ -92,6 +92,7 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
         measured.push(nginx::against_host(served).await?);
         measured.extend(scaling::environments().await?);
         measured.push(wrk::against_probe(served).await?);
+        measured.extend(wrk::against_burst().await?);
     }
     if wanted("functions") {
         for pair in &bare::COUNTERS {

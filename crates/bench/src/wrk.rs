@@ -1,4 +1,4 @@
-//! `latency probe` against an independent client: the same URL, one connection.
+//! The command against independent clients: the same URL, the same number of connections.
 
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use tokio::process::Command;
 
 use crate::{
     command,
+    nginx::Nginx,
     ratio::Ratios,
     rows::{Bar, Measured},
     stack::Served,
@@ -15,6 +16,11 @@ use crate::{
 
 const TURNS: usize = 25;
 const REQUESTS: u64 = 2000;
+
+const BURST_TURNS: usize = 15;
+const BURST_CONNECTIONS: &str = "64";
+const BURST_REQUESTS: &str = "40000";
+const BURST_TIME: &str = "1s";
 
 /// Has wrk print the mean latency in microseconds, with all digits.
 const PRINT_MEAN: &str =
@@ -47,31 +53,122 @@ async fn probe(url: &str) -> anyhow::Result<f64> {
 async fn wrk(url: &str, directory: &Path) -> anyhow::Result<f64> {
     let script = directory.join("mean.lua");
     std::fs::write(&script, PRINT_MEAN)?;
-    let output = Command::new("wrk")
-        .args([
-            "--threads",
-            "1",
-            "--connections",
-            "1",
-            "--duration",
-            "1s",
-            "--script",
-        ])
-        .arg(&script)
-        .arg(url)
+    let script = script.to_string_lossy();
+    let arguments = [
+        "--threads",
+        "1",
+        "--connections",
+        "1",
+        "--duration",
+        "1s",
+        "--script",
+        &script,
+        url,
+    ];
+    let text = printed("wrk", &arguments).await?;
+    let mean = text.lines().find_map(|line| line.strip_prefix("mean "));
+    let mean = mean.with_context(|| format!("wrk says no mean: {text}"))?;
+    Ok(mean.parse()?)
+}
+
+/// `latency burst` against wrk with one thread, and against oha if it is there, each calling nginx.
+pub(crate) async fn against_burst() -> anyhow::Result<Vec<Measured>> {
+    eprintln!("calling nginx by latency burst, wrk and oha");
+    let directory = tempfile::tempdir()?;
+    let nginx = Nginx::start(directory.path()).await?;
+    let has_oha = printed("oha", &["--version"]).await;
+    if let Err(error) = &has_oha {
+        eprintln!("latency burst ÷ oha: skipped: {error:#}");
+    }
+    let (mut to_wrk, mut to_oha) = (Ratios::default(), Ratios::default());
+    for _ in 0..BURST_TURNS {
+        let ours = burst(&nginx.constant).await?;
+        to_wrk.add(ours / wrk_per_second(&nginx.constant).await?);
+        if has_oha.is_ok() {
+            to_oha.add(ours / oha_per_second(&nginx.constant).await?);
+        }
+    }
+    nginx.stop().await?;
+    let row = |other: &str, ratios: &Ratios, bar: f64| {
+        Measured::ratio(
+            format!(
+                "latency burst ÷ {other}: requests/s of nginx, {BURST_CONNECTIONS} connections"
+            ),
+            ratios,
+            Bar::AtLeast(bar),
+        )
+    };
+    let mut rows = vec![row("wrk with one thread", &to_wrk, 0.85)];
+    if has_oha.is_ok() {
+        rows.push(row("oha", &to_oha, 1.0));
+    }
+    Ok(rows)
+}
+
+async fn burst(url: &str) -> anyhow::Result<f64> {
+    let arguments = [
+        "burst",
+        url,
+        "--connections",
+        BURST_CONNECTIONS,
+        "--amount",
+        BURST_REQUESTS,
+        "--warm-up",
+        "0s",
+        "--runs",
+        "1",
+    ];
+    command::number(&arguments, columns::REQUESTS_PER_SECOND).await
+}
+
+async fn wrk_per_second(url: &str) -> anyhow::Result<f64> {
+    let arguments = [
+        "--threads",
+        "1",
+        "--connections",
+        BURST_CONNECTIONS,
+        "--duration",
+        BURST_TIME,
+        url,
+    ];
+    let text = printed("wrk", &arguments).await?;
+    let rate = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"))
+        .with_context(|| format!("wrk says no rate: {text}"))?;
+    Ok(rate.trim().parse()?)
+}
+
+async fn oha_per_second(url: &str) -> anyhow::Result<f64> {
+    let arguments = [
+        "-c",
+        BURST_CONNECTIONS,
+        "-z",
+        BURST_TIME,
+        "--no-tui",
+        "--output-format",
+        "json",
+        url,
+    ];
+    let text = printed("oha", &arguments).await?;
+    let found: serde_json::Value = serde_json::from_str(&text)?;
+    found["summary"]["requestsPerSec"]
+        .as_f64()
+        .with_context(|| format!("oha says no rate: {text}"))
+}
+
+/// What a program of others prints.
+async fn printed(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
         .kill_on_drop(true)
         .output()
         .await
-        .context("wrk can't be started")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mean = text
-        .lines()
-        .find_map(|line| line.strip_prefix("mean "))
-        .with_context(|| {
-            format!(
-                "wrk says no mean: {text}{}",
-                String::from_utf8_lossy(&output.stderr)
-            )
-        })?;
-    Ok(mean.parse()?)
+        .with_context(|| format!("{program} can't be started"))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

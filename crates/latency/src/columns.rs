@@ -28,7 +28,8 @@ pub(crate) const MAX_MS: Column = Column::new("max_ms", "max (ms)", 3);
 
 // What became of the requests.
 pub(crate) const SUCCESS_PERCENT: Column = Column::new("success_percent", "success (%)", 2);
-pub(crate) const REQUESTS_PER_SECOND: Column = Column::new("requests_per_second", "requests/s", 0);
+/// Requests that succeeded, per second.
+pub const REQUESTS_PER_SECOND: Column = Column::new("requests_per_second", "requests/s", 0);
 pub(crate) const TOTAL_SECONDS: Column = Column::new("total_seconds", "total time (s)", 2);
 pub(crate) const FAILURES: Column = Column::new("failures", "failures", 0);
 pub(crate) const FAILURES_BY_CAUSE: Column =
