@@ -5,7 +5,10 @@ use std::{path::Path, process::Stdio, time::Duration};
 use rustix::process::{Pid, Signal, kill_process};
 
 use load::testing::{Behaviour, Server, refusing_address, secure_server};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+};
 
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
@@ -239,6 +242,201 @@ async fn bad_input_is_one_clear_line_and_exit_code_2() {
     ])
     .await;
     assert_bad_input(&directory, "there is no directory /nowhere/at");
+}
+
+#[tokio::test]
+async fn any_request_can_be_sent_and_nothing_secret_of_it_is_written() {
+    let (url, mut requests) = listening().await;
+    let directory = tempfile::tempdir().unwrap();
+    let files = ["a.json", "a.csv", "a.md", "a.html"].map(|name| directory.path().join(name));
+    let [json, csv, markdown, html] = &files;
+    let child = command(&[
+        "probe",
+        &format!("{url}/{{4..4}}"),
+        "-n",
+        "2",
+        "-X",
+        "PATCH",
+    ])
+    .args([
+        "-H",
+        "Authorization: Bearer s3cr3t",
+        "-H",
+        "x-trace: {7..7}",
+    ])
+    .args(["-d", r#"{"password": "s3cr3t", "n": {5..5}}"#])
+    .arg("--export-json")
+    .arg(json)
+    .arg("--export-csv")
+    .arg(csv)
+    .arg("--export-markdown")
+    .arg(markdown)
+    .arg("--export-html")
+    .arg(html)
+    .spawn()
+    .unwrap();
+    let outcome = outcome(child).await;
+    outcome.assert_code(0);
+
+    let request = requests.recv().await.unwrap();
+    assert!(request.starts_with("PATCH /4 HTTP/1.1\r\n"), "{request}");
+    for line in [
+        "authorization: Bearer s3cr3t",
+        "x-trace: 7",
+        "content-type: application/json",
+        "content-length: 30",
+    ] {
+        assert!(
+            request.contains(&format!("\r\n{line}\r\n")),
+            "{line} in {request}"
+        );
+    }
+    assert!(
+        request.ends_with("\r\n\r\n{\"password\": \"s3cr3t\", \"n\": 5}"),
+        "{request}"
+    );
+    let written = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    for text in written.chain([outcome.stdout, outcome.stderr]) {
+        assert!(!text.contains("s3cr3t"), "{text}");
+    }
+    assert!(
+        std::fs::read_to_string(json)
+            .unwrap()
+            .contains("-H 'Authorization: …'")
+    );
+}
+
+#[tokio::test]
+async fn requests_are_signed_with_the_credentials_of_the_variables() {
+    let (url, mut requests) = listening().await;
+    let child = command(&["probe", &url, "-n", "1", "--sigv4", "lambda:eu-west-2"])
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+        .env("AWS_SESSION_TOKEN", "the-token")
+        .spawn()
+        .unwrap();
+    outcome(child).await.assert_code(0);
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.contains("\r\nauthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"),
+        "{request}"
+    );
+    assert!(
+        request.contains("/eu-west-2/lambda/aws4_request, SignedHeaders=host;"),
+        "{request}"
+    );
+    assert!(
+        request.contains("\r\nx-amz-security-token: the-token\r\n"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_can_not_be_sent_is_one_clear_line() {
+    for (arguments, told) in [
+        (&["-H", "nonsense"][..], "'NAME: VALUE'"),
+        (
+            &["-H", "content-length: 5"],
+            "content-length follows from URL and body",
+        ),
+        (&["-d", "{2..1}"], "'{2..1}' is no placeholder"),
+        (&["-d", "a", "--data-file", "b"], "cannot be used with"),
+        (&["--data-file", "/nowhere"], "/nowhere can't be read"),
+        (&["--sigv4"], "says no service and Region"),
+        (
+            &["-X", "POST", "--from-lambda", "f"],
+            "--from-lambda sends a GET alone",
+        ),
+    ] {
+        let arguments = [&["probe", "http://127.0.0.1:1/"], arguments].concat();
+        assert_bad_input(&latency(&arguments).await, told);
+    }
+    let burst = [
+        "burst",
+        "--function",
+        "empty",
+        "-c",
+        "1",
+        "-a",
+        "1",
+        "-d",
+        "x",
+    ];
+    assert_bad_input(&latency(&burst).await, "are for a URL, not for functions");
+    let rate = [
+        "rate",
+        "http://127.0.0.1:1/",
+        "--rate",
+        "1/m",
+        "--for",
+        "1s",
+    ];
+    assert_bad_input(&latency(&rate).await, "not a single request");
+}
+
+#[tokio::test]
+async fn a_rate_is_told_second_by_second_with_what_became_of_it() {
+    let server = Server::start(Behaviour::UnavailableEvery(10)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rate.json");
+    let arguments = ["--rate", "100/s", "--ramp-to", "300/s", "--for", "2s"];
+    let outcome = outcome(
+        command(&["rate", &server.url(), "--allow-failures"])
+            .args(arguments)
+            .args(["--arrivals", "constant", "--connections-max", "20"])
+            .arg("--export-json")
+            .arg(&file)
+            .spawn()
+            .unwrap(),
+    )
+    .await;
+    outcome.assert_code(0);
+    assert_eq!(server.requests(), 400);
+    let found = json(&file);
+    let seconds: Vec<_> = found["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["second"])
+        .collect();
+    assert_eq!(seconds, ["0", "1", "all"]);
+    let [first, second, all] = [0, 1, 2].map(|row| &found["rows"][row]);
+    assert_eq!(first["wanted_per_second"], 150.0);
+    assert_eq!(second["wanted_per_second"], 250.0);
+    assert_eq!(all["wanted_per_second"], 200.0);
+    assert_eq!(all["failures_by_cause"]["status 503"], 40);
+    assert!(all["from_sent_max_ms"].as_f64() <= all["max_ms"].as_f64());
+    assert!(
+        outcome.stdout.contains("connections were open at most"),
+        "{}",
+        outcome.stdout
+    );
+}
+
+/// A server that answers everything, and the requests as they came.
+async fn listening() -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, requests) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                // Each comes in one piece, which one read takes.
+                let mut request = vec![0; 16 * 1024];
+                while let Ok(length @ 1..) = stream.read(&mut request).await {
+                    let _ = sender.send(String::from_utf8_lossy(&request[..length]).into_owned());
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                    stream.write_all(answer).await.unwrap();
+                }
+            });
+        }
+    });
+    (url, requests)
 }
 
 #[tokio::test]
