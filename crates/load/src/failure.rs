@@ -8,6 +8,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+/// Of the process, and of the system.
+const TOO_MANY_FILES: [i32; 2] = [
+    rustix::io::Errno::MFILE.raw_os_error(),
+    rustix::io::Errno::NFILE.raw_os_error(),
+];
+
 /// Why one request failed.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,7 +36,11 @@ pub enum Failure {
     Unreachable,
     /// No connection was free in time: it was not sent.
     NotSent,
-    /// Any other error of the operating system, such as too many open files.
+    /// No port of this machine is left for a further connection to the address.
+    NoPort,
+    /// This process may not open a further file or socket.
+    TooManyFiles,
+    /// Any other error of the operating system.
     Other,
 }
 
@@ -45,6 +55,10 @@ impl Failure {
 
     /// What happened to a connection.
     pub(crate) fn of_io(error: &io::Error) -> Self {
+        let code = error.raw_os_error();
+        if code.is_some_and(|code| TOO_MANY_FILES.contains(&code)) {
+            return Self::TooManyFiles;
+        }
         match error.kind() {
             ErrorKind::ConnectionRefused => Self::Refused,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
@@ -52,10 +66,10 @@ impl Failure {
             }
             ErrorKind::UnexpectedEof => Self::Closed,
             ErrorKind::TimedOut => Self::TimedOut,
-            ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::AddrNotAvailable => Self::Unreachable,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+                Self::Unreachable
+            }
+            ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Self::NoPort,
             _ => Self::Other,
         }
     }
@@ -73,6 +87,8 @@ impl fmt::Display for Failure {
             Self::Tls => "TLS handshake failed",
             Self::Unreachable => "unreachable",
             Self::NotSent => "not sent in time",
+            Self::NoPort => "no local port left",
+            Self::TooManyFiles => "too many open files",
             Self::Other => "other error",
         })
     }

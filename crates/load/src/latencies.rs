@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use hdrhistogram::Histogram;
 
+use crate::buckets::bucket;
+
 /// Longest latency the histogram tells apart, in nanoseconds: an hour, far above any request's timeout.
 const LONGEST_NANOS: u64 = 3_600_000_000_000;
 
@@ -99,10 +101,7 @@ impl Latencies {
         let mut buckets: BTreeMap<u64, u64> = BTreeMap::new();
         for value in self.histogram.iter_recorded() {
             let nanos = value.value_iterated_to();
-            // Two hundred steps at most from a power of two to the next.
-            let step = (nanos.next_power_of_two() / 256).max(1);
-            let bucket = nanos.div_ceil(step) * step;
-            *buckets.entry(bucket).or_default() += value.count_at_value();
+            *buckets.entry(bucket(nanos)).or_default() += value.count_at_value();
         }
         buckets
             .into_iter()

@@ -68,6 +68,18 @@ impl Measurement {
         self.client_cpu += later.client_cpu;
     }
 
+    /// Adds another part of the same load, which ran at the same time.
+    pub fn join(&mut self, part: &Self) {
+        self.failures.merge(&part.failures, 0);
+        for (detail, &count) in &part.details {
+            self.add_detail(detail, count);
+        }
+        self.latencies.merge(&part.latencies);
+        self.reconnects += part.reconnects;
+        self.elapsed = self.elapsed.max(part.elapsed);
+        self.client_cpu += part.client_cpu;
+    }
+
     /// Requests, whatever became of them.
     #[must_use]
     pub fn requests(&self) -> u64 {

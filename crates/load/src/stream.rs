@@ -32,9 +32,11 @@ pub(crate) enum Stream {
 impl Stream {
     /// Opens a connection.
     pub(crate) async fn open(target: &Target) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(&target.addresses[..])
-            .await
-            .map_err(|error| Failure::of_io(&error))?;
+        let stream = match &target.source {
+            None => TcpStream::connect(&target.addresses[..]).await,
+            Some(source) => source.connect(&target.addresses).await,
+        };
+        let stream = stream.map_err(|error| Failure::of_io(&error))?;
         // A request is one small segment: waiting to fill it would be measured as the server's latency.
         stream
             .set_nodelay(true)

@@ -8,7 +8,7 @@ use tokio_rustls::{
     rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
-use crate::{NotUrl, Request, Url, answer::Expected};
+use crate::{NotUrl, Request, Source, Url, answer::Expected};
 
 /// A clock can't count to the end of all times that can be written.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -19,6 +19,8 @@ pub struct Target {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(crate) timeout: Duration,
+    /// Where connections come from, if it matters.
+    pub(crate) source: Option<Arc<Source>>,
     /// Whether each request has a connection of its own.
     pub(crate) closing: bool,
     url: Url,
@@ -82,12 +84,26 @@ impl Target {
             addresses,
             tls,
             timeout: timeout.min(LONGEST_TIMEOUT),
+            source: None,
             closing: false,
             url: url.clone(),
             request: Request::default(),
             constant: None,
         };
         Ok(target.sending(Request::default()))
+    }
+
+    /// The same with connections from this address of this machine.
+    #[must_use]
+    pub fn from_source(mut self, source: Source) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Where connections go: the first address that takes one.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The same with other requests than GET.
