@@ -9,6 +9,8 @@ use std::{
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 
+use load::StepLoad;
+
 use crate::{BadInput, export::Exports, request::RequestOptions};
 
 /// One workload, every serverless architecture, measured.
@@ -43,6 +45,11 @@ pub enum Command {
     Calc(Calc),
     /// A page made of JSON exports: of one what it says, of several how they differ
     Report(Report),
+    /// Virtual users with a think time, who come in steps, level by level
+    Ramp(Ramp),
+    /// What `ramp` starts where one process has no room for all users
+    #[command(hide = true)]
+    RampUsers,
     /// Upload the page with the buttons to a deployed stack
     Publish(Publish),
     /// Fill a table of a database with what the functions read
@@ -236,6 +243,78 @@ pub enum Arrivals {
     Constant,
     /// Independently of each other
     Poisson,
+}
+
+/// What `latency ramp` is given.
+#[derive(Args, Debug)]
+pub struct Ramp {
+    /// The http:// or https:// URL to call
+    pub url: String,
+    /// Who calls it.
+    #[command(flatten)]
+    pub users: UsersOptions,
+    /// Write the time line of all levels to FILE as CSV, with the columns of Locust's stats_history.csv
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// What is sent.
+    #[command(flatten)]
+    pub request: RequestOptions,
+    /// What every measuring command is given.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Virtual users, and when they come. What is not said is as in the published comparison.
+#[derive(Args, Clone, Debug)]
+pub struct UsersOptions {
+    /// How many users; several numbers with commas between them, a level each, which begins with no user
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_value = "50,100,200,400,800,1500",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub levels: Vec<u32>,
+    /// How long a user waits between an answer and the next request: uniform between these two
+    #[arg(long, value_name = "TIME-TIME", default_value = "5s-9s", value_parser = think_time)]
+    pub think_time: (Duration, Duration),
+    /// How many users are started a second
+    #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
+    pub spawn_rate: f64,
+    /// Which share of a level's users comes with each step, up to 1: that is all at once
+    #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share)]
+    pub step: f64,
+    /// From the beginning of a step to that of the next
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration())]
+    pub step_length: Duration,
+    /// How long a level lasts
+    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration())]
+    pub duration: Duration,
+    /// Divide all these times by FACTOR, and start as many more users a second
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = positive)]
+    pub speed: f64,
+    /// Open a connection for each request, as part of its latency
+    #[arg(long)]
+    pub new_connections: bool,
+}
+
+impl UsersOptions {
+    /// The load of each level, at its speed.
+    pub fn levels(&self) -> impl Iterator<Item = StepLoad> {
+        self.levels.iter().map(|&users| {
+            let load = StepLoad {
+                users,
+                think_time: self.think_time,
+                spawn_rate: self.spawn_rate,
+                step_share: self.step,
+                step_length: self.step_length,
+                duration: self.duration,
+                new_connections: self.new_connections,
+            };
+            load.at_speed(self.speed)
+        })
+    }
 }
 
 /// What `latency cold` is given.
@@ -522,6 +601,32 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+fn think_time(text: &str) -> Result<(Duration, Duration), String> {
+    let (least, most) = text.split_once('-').unwrap_or((text, text));
+    let [least, most] = [least, most].map(|time| humantime::parse_duration(time.trim()));
+    let [least, most] = [least, most].map(|time| time.map_err(|error| error.to_string()));
+    match (least?, most?) {
+        (least, most) if least <= most => Ok((least, most)),
+        _ => Err("the first has to be the shorter one".to_owned()),
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it has to be a number")?;
+    // Far beyond what any machine does, and within what a duration can be divided by.
+    match (1e-6..=1e9).contains(&number) {
+        true => Ok(number),
+        false => Err("it has to be more than 0".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match positive(text)? {
+        share if share <= 1.0 => Ok(share),
+        _ => Err("it has to be 1 at most".to_owned()),
+    }
+}
+
 fn duration() -> ValueParser {
     ValueParser::new(humantime::parse_duration)
 }
@@ -631,6 +736,38 @@ mod tests {
                 error.contains("--memory <MB>") && error.contains(told),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn a_ramp_is_the_published_one_unless_it_is_said_otherwise() {
+        let levels = |line: &str| match parse(line.split(' ')).unwrap().command {
+            Command::Ramp(ramp) => ramp.users.levels().collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let published = [50, 100, 200, 400, 800, 1_500].map(StepLoad::published);
+        assert_eq!(levels("latency ramp http://x/"), published);
+        let fast = levels("latency ramp http://x/ --levels 50 --speed 10");
+        assert_eq!(fast, [StepLoad::published(50).at_speed(10.0)]);
+        let [load] = &levels("latency ramp http://x/ --levels 7 --think-time 100ms --step 1")[..]
+        else {
+            panic!()
+        };
+        assert_eq!(
+            load.think_time,
+            (Duration::from_millis(100), Duration::from_millis(100))
+        );
+        for (option, told) in [
+            ("--think-time 9s-5s", "shorter"),
+            ("--think-time soon", "expected number"),
+            ("--speed 0", "more than 0"),
+            ("--speed NaN", "more than 0"),
+            ("--step 1.5", "1 at most"),
+            ("--levels 0", "0 is not in"),
+            ("--levels many", "invalid digit"),
+        ] {
+            let error = error(&format!("latency ramp http://x/ {option}"));
+            assert!(error.contains(told), "{option}: {error}");
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) const FUNCTION: Column = Column::new("function", "function", 0);
 pub(crate) const MEMORY_MB: Column = Column::new("memory_mb", "memory (MB)", 0);
 pub(crate) const URL: Column = Column::new("url", "URL", 0);
 pub(crate) const CONNECTIONS: Column = Column::new("connections", "connections", 0);
+pub(crate) const USERS: Column = Column::new("users", "users", 0);
 pub(crate) const RUN: Column = Column::new("run", "run", 0);
 pub(crate) const BEST: Column = Column::new("best", "best", 0);
 pub(crate) const REQUESTS: Column = Column::new("requests", "requests", 0);
@@ -22,6 +23,7 @@ pub(crate) const P50_MS: Column = Column::new("p50_ms", "p50 (ms)", 3);
 pub(crate) const P50_LOW_MS: Column = Column::new("p50_low_ms", "p50, 95 % from (ms)", 3);
 pub(crate) const P50_HIGH_MS: Column = Column::new("p50_high_ms", "p50, 95 % to (ms)", 3);
 pub(crate) const SAME_P50_AS: Column = Column::new("same_p50_as", "p50 not told apart from", 0);
+pub(crate) const P95_MS: Column = Column::new("p95_ms", "p95 (ms)", 3);
 pub(crate) const P99_MS: Column = Column::new("p99_ms", "p99 (ms)", 3);
 pub(crate) const P99_9_MS: Column = Column::new("p99_9_ms", "p99.9 (ms)", 3);
 pub(crate) const MAX_MS: Column = Column::new("max_ms", "max (ms)", 3);
@@ -43,6 +45,26 @@ pub(crate) const BURST_ACKNOWLEDGED: Column =
 pub(crate) const LOST_HITS: Column = Column::new("lost_hits", "hits lost", 0);
 pub(crate) const PEAK_DATABASE_CONNECTIONS: Column =
     Column::new("peak_database_connections", "peak database connections", 0);
+
+// Users with a think time, and what sends their requests.
+/// Where a few more or less matter.
+pub(crate) const RATE: Column = Column::new("requests_per_second", "requests/s", 2);
+pub(crate) const P50_FROM_DUE_MS: Column = Column::new("p50_from_due_ms", "p50 from due (ms)", 3);
+pub(crate) const P99_FROM_DUE_MS: Column = Column::new("p99_from_due_ms", "p99 from due (ms)", 3);
+/// How late the generator was.
+pub const LATE_P99_MS: Column = Column::new("generator_late_p99_ms", "generator late, p99 (ms)", 3);
+pub(crate) const LATE_MAX_MS: Column =
+    Column::new("generator_late_max_ms", "generator late, max (ms)", 3);
+/// The share of the time in which its busiest thread was busy.
+pub const GENERATOR_BUSY_PERCENT: Column =
+    Column::new("generator_busy_percent", "generator busy (%)", 1);
+pub(crate) const GENERATOR_PROCESSES: Column =
+    Column::new("generator_processes", "generator processes", 0);
+/// Of all its processes together, at most.
+pub const GENERATOR_MEMORY_MB: Column =
+    Column::new("generator_memory_mb", "generator memory (MB)", 1);
+pub(crate) const USERS_STARTED: Column = Column::new("users_started", "users started", 0);
+pub(crate) const SPEED: Column = Column::new("speed", "speed", 2);
 
 // What the host, or Lambda, reports.
 pub(crate) const INIT_MS: Column = Column::new("init_ms", "init (ms)", 3);

@@ -20,10 +20,12 @@ pub mod output;
 pub mod package;
 pub mod page;
 pub mod published;
+pub mod ramp;
 pub mod report;
 pub mod reports;
 pub mod request;
 pub mod results;
+pub mod time_line;
 pub mod warnings;
 mod whole_file;
 

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use load::{Pattern, Request, Url};
+use serde::{Deserialize, Serialize};
 
 use crate::{BadInput, aws::Signer};
 
@@ -16,7 +17,7 @@ const HIDDEN: &str = "…";
 /// The request that is sent to a URL: a GET without a body, unless these say otherwise.
 ///
 /// URL, header values and body may have placeholders: see [`load::Pattern`].
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
 pub struct RequestOptions {
     /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
@@ -38,7 +39,7 @@ pub struct RequestOptions {
 }
 
 /// What a signature is good for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Scope {
     /// The service's name in signatures, such as `lambda`.
     pub service: String,

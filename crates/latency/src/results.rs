@@ -6,7 +6,7 @@ use load::{Failures, Latencies, Measurement, PERCENTILES};
 use region::Estimate;
 use serde::{Serialize, Serializer};
 
-use crate::{circumstances::Circumstances, columns};
+use crate::{circumstances::Circumstances, columns, time_line::Moment};
 
 /// What a command found.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub struct Table {
     rows: Vec<Vec<Value>>,
     /// Each row's, if it has some.
     latencies: Vec<Option<Latencies>>,
+    /// Each row's, empty where it has none.
+    time_lines: Vec<Vec<Moment>>,
 }
 
 /// A column of a table.
@@ -146,18 +148,24 @@ impl Table {
             .first()
             .map(|row| row.cells.iter().map(|(column, _)| column.clone()).collect())
             .unwrap_or_default();
-        let (rows, latencies) = rows
-            .into_iter()
-            .map(|row| {
-                let values = row.cells.into_iter().map(|(_, value)| value);
-                (values.collect(), row.latencies)
-            })
-            .unzip();
-        Self {
+        let mut table = Self {
             columns,
-            rows,
-            latencies,
+            ..Self::default()
+        };
+        for row in rows {
+            let values = row.cells.into_iter().map(|(_, value)| value);
+            table.rows.push(values.collect());
+            table.latencies.push(row.latencies);
+            table.time_lines.push(row.time_line);
         }
+        table
+    }
+
+    /// The time lines of those rows that have one, each with its row, counted from 0.
+    pub fn time_lines(&self) -> impl Iterator<Item = (usize, &[Moment])> {
+        let rows = self.time_lines.iter().enumerate();
+        let rows = rows.filter(|(_, moments)| !moments.is_empty());
+        rows.map(|(at, moments)| (at, &moments[..]))
     }
 
     /// The latencies of those rows that have some, each with its row, counted from 0.
@@ -228,6 +236,7 @@ pub fn megabytes(bytes: u64) -> f64 {
 pub struct Row {
     cells: Vec<(Column, Value)>,
     latencies: Option<Latencies>,
+    time_line: Vec<Moment>,
 }
 
 impl Row {
@@ -275,6 +284,13 @@ impl Row {
             .milliseconds(columns::P99_MS, p99)
             .milliseconds(columns::P99_9_MS, p999)
             .milliseconds(columns::MAX_MS, latencies.max())
+    }
+
+    /// Adds what happened second by second.
+    #[must_use]
+    pub fn time_line(mut self, moments: Vec<Moment>) -> Self {
+        self.time_line = moments;
+        self
     }
 
     /// Adds what callers would see in a Region.
@@ -331,6 +347,7 @@ impl Row {
             *value = Value::Missing;
         }
         self.latencies = None;
+        self.time_line = Vec::new();
         self
     }
 

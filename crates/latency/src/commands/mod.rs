@@ -10,6 +10,7 @@ mod from_lambda;
 mod metered;
 mod probe;
 mod publish;
+mod ramp;
 mod rate;
 mod report;
 mod seed;
@@ -74,6 +75,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
             let results = tune::run(arguments, &mut interrupts);
             measured(&arguments.common, &Exports::default(), results).await
         }
+        Command::Ramp(arguments) => {
+            let results = ramp::run(arguments, &mut interrupts);
+            measured(&arguments.common, &Exports::default(), results).await
+        }
+        Command::RampUsers => crate::ramp::be_worker().await,
         Command::Publish(arguments) => interrupts.during(publish::run(arguments)).await,
         Command::Report(arguments) => report::run(arguments),
         Command::Seed(arguments) => interrupts.during(seed::run(arguments)).await,
@@ -109,7 +115,7 @@ async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
 }
 
 /// The same, called as the options say.
-async fn called(
+pub(crate) async fn called(
     text: &str,
     options: &RequestOptions,
     timeout: Duration,

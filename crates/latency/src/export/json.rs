@@ -8,6 +8,7 @@ use super::Exporter;
 use crate::{
     report,
     results::{Column, Group, Results, Value},
+    time_line::Moment,
 };
 
 pub(super) struct Json;
@@ -25,6 +26,8 @@ struct Document<'a> {
     warnings: &'a [String],
     rows: Vec<BTreeMap<&'a str, &'a Value>>,
     latencies: Vec<Latencies>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time_lines: Vec<TimeLine<'a>>,
 }
 
 /// The columns that decide.
@@ -41,6 +44,14 @@ struct Latencies {
     row: usize,
     /// Milliseconds, and how many, the shortest first.
     buckets: Vec<(f64, u64)>,
+}
+
+/// A row second by second.
+#[derive(Serialize)]
+struct TimeLine<'a> {
+    /// Which row, counted from 0.
+    row: usize,
+    moments: &'a [Moment],
 }
 
 impl Exporter for Json {
@@ -60,6 +71,11 @@ impl Exporter for Json {
             warnings: &results.warnings,
             rows: rows.map(|row| keys.clone().zip(row).collect()).collect(),
             latencies: results.table.latencies().map(latencies).collect(),
+            time_lines: results
+                .table
+                .time_lines()
+                .map(|(row, moments)| TimeLine { row, moments })
+                .collect(),
         };
         serde_json::to_writer_pretty(&mut *file, &document)?;
         writeln!(file)?;

@@ -1,7 +1,8 @@
-//! SVG: pictures of a table. One over memory sizes is two curves; any other is a line a row.
+//! SVG: pictures of a table. What has a time line is drawn over time, what is about memory sizes is two curves; any other is a line a row.
 
 mod latencies;
 mod memory;
+mod time_line;
 
 use std::io::Write;
 
@@ -16,6 +17,9 @@ const WIDTH: f64 = 800.0;
 
 impl Exporter for Svg {
     fn export(&self, results: &Results, file: &mut dyn Write) -> anyhow::Result<()> {
+        if results.table.time_lines().next().is_some() {
+            return time_line::draw(results, file);
+        }
         match results.table.columns().first() == Some(&columns::MEMORY_MB) {
             true => memory::draw(results, file),
             false => latencies::draw(results, file),

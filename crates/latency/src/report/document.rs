@@ -7,7 +7,7 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use crate::{BadInput, results::Value};
+use crate::{BadInput, results::Value, time_line::Moment};
 
 /// The format of JSON exports. Raised when what a reader knows is no longer there, or means something else.
 pub(crate) const FORMAT: u32 = 1;
@@ -24,6 +24,8 @@ pub struct Document {
     pub(super) groups: Vec<Group>,
     pub(super) rows: Vec<Row>,
     pub(super) latencies: Vec<Latencies>,
+    #[serde(default)]
+    pub(super) time_lines: Vec<TimeLine>,
     pub(super) notes: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
@@ -52,6 +54,14 @@ pub(super) struct Latencies {
     pub(super) row: usize,
     /// Milliseconds, and how many, the shortest first.
     pub(super) buckets: Vec<(f64, u64)>,
+}
+
+/// A row second by second.
+#[derive(Debug, Deserialize)]
+pub(super) struct TimeLine {
+    /// Which row, counted from 0.
+    pub(super) row: usize,
+    pub(super) moments: Vec<Moment>,
 }
 
 impl Document {
@@ -91,6 +101,10 @@ impl Document {
         if self.columns.is_empty() {
             return Some("it has no columns".to_owned());
         }
+        let rows = self.rows.len();
+        if let Some(line) = self.time_lines.iter().find(|line| line.row >= rows) {
+            return Some(format!("a time line of row {}, of {rows}", line.row));
+        }
         self.latencies
             .iter()
             .find_map(|Latencies { row, buckets }| {
@@ -121,6 +135,14 @@ impl Document {
             for (name, row) in names.iter_mut().zip(&self.rows) {
                 let connections = row.value("connections").shown(0);
                 *name = format!("{name}, {connections} connections");
+            }
+        }
+        let is_named = ["architecture", "function"]
+            .iter()
+            .any(|key| self.column(key).is_some());
+        if is_named && self.column("users").is_some() {
+            for (name, row) in names.iter_mut().zip(&self.rows) {
+                *name = format!("{name}, {} users", row.value("users").shown(0));
             }
         }
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -294,6 +316,16 @@ mod tests {
             ("columns", json!([]), "no columns"),
             ("rows", json!([{"architecture": [1]}]), "rows[0]"),
             ("rows", json!([{"architecture": {"a": -1}}]), "rows[0]"),
+            (
+                "time_lines",
+                json!([{"row": 1, "moments": []}]),
+                "a time line of row 1, of 1",
+            ),
+            (
+                "time_lines",
+                json!([{"row": 0, "moments": [{"second": -1}]}]),
+                "time_lines[0].moments[0].second",
+            ),
             (
                 "latencies",
                 json!([{"row": 1, "buckets": []}]),

@@ -11,6 +11,7 @@ mod memory;
 mod page;
 mod single;
 mod table;
+pub(crate) mod time_line;
 
 use std::path::Path;
 

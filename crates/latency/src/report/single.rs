@@ -8,6 +8,7 @@ use super::{
     latencies, memory,
     page::{Content, texts},
     table::{filled, table, telling},
+    time_line,
 };
 
 pub(super) fn content(document: &Document) -> Content {
@@ -43,7 +44,7 @@ pub(super) fn content(document: &Document) -> Content {
                 (table("group-0", Some(0), &filled(document, &all)))
             }
         }
-        @for figure in [latencies::figure(document), memory::figure(document), break_even::figure(document)] {
+        @for figure in [latencies::figure(document), time_line::figure(document), memory::figure(document), break_even::figure(document)] {
             @if let Some(figure) = figure { (figure) }
         }
         @if !document.groups.is_empty() {

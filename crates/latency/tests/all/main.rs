@@ -20,6 +20,7 @@ mod fake_lambda;
 mod latency_probe;
 mod neighbours;
 mod publish;
+mod ramp;
 mod region;
 mod seed_stack;
 mod stack;
