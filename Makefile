@@ -30,7 +30,7 @@ demo: functions servers baselines latency mariadb memcached nginx .tools/minista
 up: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(EVERYTHING)
 
-bench: functions servers baselines latency mariadb .tools/ministack.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, server or database
+bench: functions servers baselines latency mariadb .tools/ministack.installed .tools/locust.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, ramp, users, server or database
 	@scripts/require 'command -v wrk' wrk
 	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
 	@cargo lambda build --release --locked --quiet -p bare-calls

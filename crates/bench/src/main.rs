@@ -10,6 +10,7 @@ mod few_connections;
 mod host;
 mod nginx;
 mod queue;
+mod ramp;
 mod ratio;
 mod region;
 mod rows;
@@ -83,7 +84,8 @@ async fn run() -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `server` or `database`.
+/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `ramp`,
+/// `users`, `server` or `database`.
 async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
     let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut measured = Vec::new();
@@ -112,6 +114,12 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
     if wanted("region") {
         measured.extend(tls::handshakes(served).await?);
         measured.extend(region::delays_against_model().await?);
+    }
+    if wanted("ramp") {
+        measured.extend(ramp::against_locust().await?);
+    }
+    if wanted("users") {
+        measured.extend(ramp::many_users().await?);
     }
     if wanted("server") {
         measured.extend(server::measure(served).await?);
