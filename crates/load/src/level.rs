@@ -1,6 +1,6 @@
 //! What a step load left behind: the whole, and second by second.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ use crate::{Buckets, Latencies, Measurement};
 pub struct Level {
     /// When it began.
     pub began_at: SystemTime,
+    /// How long users were there: answers to what they had asked came later still.
+    pub duration: Duration,
     /// Users that were started.
     pub users: u64,
     /// Latencies from the moment when a request was really sent, as everywhere else, and failures.
@@ -42,7 +44,7 @@ pub struct Happened {
 pub struct Moment {
     /// The end of a second: seconds since the beginning.
     pub second: u64,
-    /// Users that had been started.
+    /// Users that were there: none after the end, when answers are waited for.
     pub users: u64,
     /// Requests a second, whatever became of them.
     pub requests_per_second: f64,
@@ -56,9 +58,10 @@ pub struct Moment {
 
 impl Level {
     /// Nothing yet.
-    pub(crate) fn begin() -> Self {
+    pub(crate) fn begin(duration: Duration) -> Self {
         Self {
             began_at: SystemTime::now(),
+            duration,
             users: 0,
             measurement: Measurement::default(),
             from_due: Latencies::new(),
@@ -103,7 +106,10 @@ impl Level {
             let length = (at + 1 - from) as f64;
             Moment {
                 second: at as u64 + 1,
-                users: total.started,
+                users: match at as f64 >= self.duration.as_secs_f64() {
+                    true => 0,
+                    false => total.started,
+                },
                 requests_per_second: recent.requests() as f64 / length,
                 failures_per_second: recent.failures as f64 / length,
                 latencies: recent.latencies,
@@ -129,13 +135,11 @@ impl Happened {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::Failure;
 
     fn level(milliseconds: u64) -> Level {
-        let mut level = Level::begin();
+        let mut level = Level::begin(Duration::from_secs(3));
         level.users = 2;
         level.busiest = milliseconds as f64 / 100.0;
         for at in 0..4 {
@@ -186,6 +190,8 @@ mod tests {
         assert_eq!(moments[3].failures_per_second, 0.5);
         assert_eq!(moments[3].latencies.count(), 2);
         assert_eq!(moments[3].total.requests(), 5);
-        assert!(moments.iter().all(|moment| moment.users == 2));
+        // Its time is three seconds: the last answer came later.
+        let users: Vec<_> = moments.iter().map(|moment| moment.users).collect();
+        assert_eq!(users, [2, 2, 2, 0]);
     }
 }

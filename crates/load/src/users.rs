@@ -49,7 +49,7 @@ async fn run(targets: Vec<Arc<Target>>, load: StepLoad, part: Part) -> Level {
     let shared = Arc::new(Shared {
         began,
         end: began + load.duration,
-        level: Mutex::new(Level::begin()),
+        level: Mutex::new(Level::begin(load.duration)),
         load,
     });
     // Each user has one end of it: when all are gone, the load is over.
@@ -66,7 +66,7 @@ async fn run(targets: Vec<Arc<Target>>, load: StepLoad, part: Part) -> Level {
     drop(there);
     all_gone.recv().await;
     sleep_until(shared.end).await;
-    let mut level = shared.with(|level| std::mem::replace(level, Level::begin()));
+    let mut level = shared.with(|level| std::mem::replace(level, Level::begin(Duration::ZERO)));
     stopwatch.stop(&mut level.measurement);
     level.busiest = level.measurement.client_busy();
     level

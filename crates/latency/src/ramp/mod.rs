@@ -123,6 +123,7 @@ mod tests {
             load: StepLoad::published(users),
             level: Level {
                 began_at: UNIX_EPOCH + Duration::from_secs(1_000),
+                duration: Duration::from_secs(180),
                 users: users.into(),
                 measurement,
                 from_due: latencies,
