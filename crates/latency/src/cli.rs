@@ -247,9 +247,24 @@ pub enum Arrivals {
 
 /// What `latency ramp` is given.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("subject").required(true).multiple(true).args(["url", "functions", "servers"]))]
 pub struct Ramp {
     /// The http:// or https:// URL to call
-    pub url: String,
+    #[arg(conflicts_with_all = ["functions", "servers"])]
+    pub url: Option<String>,
+    /// Serve the template and call this function of it; may be given again for another. All get the same users at the same
+    /// time
+    #[arg(long = "function", value_name = "NAME")]
+    pub functions: Vec<String>,
+    /// The same for a server of the template
+    #[arg(long = "server", value_name = "NAME")]
+    pub servers: Vec<String>,
+    /// The path and query that are called of each function and server [default: where `compare` calls it]
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub path: Option<String>,
+    /// What to serve.
+    #[command(flatten)]
+    pub template: Template,
     /// Who calls it.
     #[command(flatten)]
     pub users: UsersOptions,

@@ -179,6 +179,12 @@ pub(crate) const PUBLISHED_USD_PER_MONTH: Column =
     Column::new("published_usd_per_month", "published cost ($/month)", 2);
 pub(crate) const PUBLISHED_MEAN_MS: Column =
     Column::new("published_mean_ms", "published mean (ms)", 0);
+pub(crate) const PUBLISHED_MEDIAN_MS: Column =
+    Column::new("published_median_ms", "published median (ms)", 0);
+pub(crate) const PUBLISHED_REQUESTS: Column =
+    Column::new("published_requests", "published requests", 0);
+pub(crate) const PUBLISHED_FAILURES: Column =
+    Column::new("published_failures", "published failures", 0);
 pub(crate) const PUBLISHED_INIT_MS: Column =
     Column::new("published_init_ms", "published init (ms)", 1);
 pub(crate) const PUBLISHED_AS: Column = Column::new("published_as", "published as", 0);

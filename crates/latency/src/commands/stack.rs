@@ -4,7 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use load::{Latencies, Measurement, Sequential, Target, on_its_own_thread};
 use local_lambda::{HostSettings, Route, RouteMethod, Status};
-use local_stack::{Distances, ServedFunction, Settings, Stack, find_tools, parameters_that_bring};
+use local_stack::{
+    Distances, ServedFunction, Server, Settings, Stack, find_tools, parameters_that_bring,
+};
 use region::Profile;
 
 use crate::{
@@ -103,6 +105,25 @@ pub(super) fn path(function: &ServedFunction) -> Option<&str> {
     };
     let route = function.routes.iter().find(callable)?;
     Some(&route.path)
+}
+
+/// The server of this name.
+pub(super) fn server<'a>(stack: &'a Stack, name: &str) -> Result<&'a Server, BadInput> {
+    let servers = stack.servers();
+    if let Some(server) = servers.iter().find(|server| server.name() == name) {
+        return Ok(server);
+    }
+    let skipped = stack.skipped().iter().find(|it| it.name == name);
+    Err(BadInput(match skipped {
+        Some(skipped) => format!("server '{name}' is skipped: {}", skipped.reason),
+        None => {
+            let names: Vec<_> = servers.iter().map(Server::name).collect();
+            format!(
+                "the template, with these parameters, has no server '{name}', but {}",
+                names.join(", ")
+            )
+        }
+    }))
 }
 
 /// The function of this name, and the path under which it can be called.
