@@ -30,12 +30,21 @@ pub(super) async fn run(arguments: &Ramp, interrupts: &mut Interrupts) -> anyhow
             &found,
             |row, found| beside(row, found, &published),
         );
-        results.deciding = Group::only(&[ramp::DECIDING, PUBLISHED].concat());
-        results.notes.extend(notes(&found, &published));
+        results.notes.push(TOGETHER.to_owned());
+        if found.iter().any(|found| of(found, &published).is_some()) {
+            results.deciding = Group::only(&[ramp::DECIDING, PUBLISHED].concat());
+            results.notes.push(format!(
+                "Published: measured by others on AWS, from outside, in 3 minutes a level ({}).",
+                published::SOURCE
+            ));
+        }
         Ok(results)
     })
     .await
 }
+
+const TOGETHER: &str = "All of them run on this machine and get their users at the same time: what disturbs one disturbs all. \
+     Their latencies are those of this machine, without a network.";
 
 /// What others measured.
 const PUBLISHED: &[Column] = &[
@@ -53,6 +62,7 @@ fn subjects(arguments: &Ramp, stack: &Stack) -> Result<Vec<Subject>, BadInput> {
         subjects.push(Subject {
             name: Some(name.to_owned()),
             url: format!("{origin}{path}"),
+            request: arguments.request.clone(),
             timeout: arguments.common.timeout,
         });
     };
@@ -82,19 +92,4 @@ fn beside(row: Row, found: &Found, published: &[PublishedLevel]) -> Row {
             published.map(|it| it.median_ms),
         )
         .number(columns::PUBLISHED_MEAN_MS, published.map(|it| it.mean_ms))
-}
-
-fn notes(found: &[Found], published: &[PublishedLevel]) -> Vec<String> {
-    let mut notes = vec![
-        "All of them run on this machine and get their users at the same time: what disturbs one disturbs all. Their latencies \
-         are those of this machine, without a network."
-            .to_owned(),
-    ];
-    if found.iter().any(|found| of(found, published).is_some()) {
-        notes.push(format!(
-            "Published: measured by others on AWS, from outside, in 3 minutes a level ({}).",
-            published::SOURCE
-        ));
-    }
-    notes
 }
