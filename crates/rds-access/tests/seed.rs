@@ -4,7 +4,8 @@
 
 use backends::mariadb::{MariaDb, Options};
 use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
-use rds_access::seed::{Cache, Error, fill};
+use rds_access::seed::{Cache, fill};
+use seed::Error;
 
 async fn connect(server: &MariaDb) -> Conn {
     let options = Opts::from_url(&server.url()).unwrap();
@@ -59,6 +60,7 @@ async fn rows_of_somebody_else_are_left_alone() {
             more,
             Error::MoreRows {
                 found: 50,
+                table: "transcriptions",
                 asked: 40
             }
         ),
@@ -72,7 +74,10 @@ async fn rows_of_somebody_else_are_left_alone() {
         connection.query_drop(change).await.unwrap();
         let before = checksum(&mut connection).await;
         let error = fill(&mut connection, 60, |_| {}).await.unwrap_err();
-        assert!(matches!(error, Error::OtherRows), "{change}: {error}");
+        assert!(
+            matches!(error, Error::OtherRows { .. }),
+            "{change}: {error}"
+        );
         assert_eq!(checksum(&mut connection).await, before);
         connection.query_drop("ROLLBACK").await.unwrap();
     }

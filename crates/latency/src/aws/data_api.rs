@@ -42,7 +42,7 @@ impl<'a> DataApi<'a> {
     }
 }
 
-impl rds_access::seed::Server for DataApi<'_> {
+impl seed::Server for DataApi<'_> {
     type Error = Error;
 
     /// The API takes 65,536 characters (its reference, "ExecuteStatement").

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use mysql_async::{Conn, Opts, OptsBuilder};
-use rds_access::seed::Server;
+use seed::Server;
 
 use crate::{
     BadInput, Ending,

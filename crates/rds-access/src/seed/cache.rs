@@ -10,7 +10,8 @@ use std::{
 use backends::mariadb::{MariaDb, Options};
 use mysql_async::{Conn, Opts, OptsBuilder};
 
-use super::transcriptions::{self, SCHEMA};
+use super::transcriptions::{Transcriptions, fill};
+use crate::SCHEMA;
 
 /// Rows that stand for all: were they made differently, the others would be too.
 const SAMPLE: u64 = 100;
@@ -29,7 +30,7 @@ pub enum Error {
     MariaDb(#[from] backends::Error),
     /// The table can't be filled.
     #[error(transparent)]
-    Fill(#[from] transcriptions::Error<mysql_async::Error>),
+    Fill(#[from] seed::Error<mysql_async::Error>),
     /// The cache can't be written to.
     #[error("{} can't be written to: {cause}", directory.display())]
     Io {
@@ -72,11 +73,11 @@ impl Cache {
         fs::create_dir_all(&self.directory).map_err(|cause| self.io(cause))?;
         let server = MariaDb::start(Options::default()).await?;
         let options = Opts::from_url(&server.url()).map_err(mysql_async::Error::from);
-        let options = OptsBuilder::from_opts(options.map_err(transcriptions::Error::Server)?);
+        let options = OptsBuilder::from_opts(options.map_err(seed::Error::Server)?);
         let mut connection = Conn::new(options.prefer_socket(false))
             .await
-            .map_err(transcriptions::Error::Server)?;
-        transcriptions::fill(&mut connection, rows, on_rows).await?;
+            .map_err(seed::Error::Server)?;
+        fill(&mut connection, rows, on_rows).await?;
 
         // A run that is cut short leaves no half of a directory under the name of a whole one.
         let unfinished = self
@@ -99,7 +100,7 @@ impl Cache {
         let mut hash = DefaultHasher::new();
         backends::mariadb::version()?.hash(&mut hash);
         SCHEMA.hash(&mut hash);
-        transcriptions::insert(1, SAMPLE, usize::MAX).hash(&mut hash);
+        seed::insert(&Transcriptions, 1, SAMPLE, usize::MAX).hash(&mut hash);
         let name = format!("transcriptions-{rows}-{:016x}", hash.finish());
         Ok(self.directory.join(name))
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use fastrand::Rng;
+use seed::literal;
 
 /// What is said in calls, by language.
 const PHRASES: [(&str, &[&str]); 6] = [
@@ -83,10 +84,6 @@ const SUMMARIES: [&str; 4] = [
 /// Of so many calls, one has no summary.
 const WITHOUT_SUMMARY: u64 = 4;
 
-/// The columns of [`write_values`], in their order.
-pub(crate) const COLUMNS: &str =
-    "id, call_id, agent, language, started_at, duration, confidence, text, summary";
-
 /// Adds the row of this id as a list of SQL literals in parentheses.
 pub(crate) fn write_values(sql: &mut String, id: u64) {
     let mut random = Rng::with_seed(id);
@@ -122,13 +119,6 @@ pub(crate) fn write_values(sql: &mut String, id: u64) {
         None => sql.push_str("NULL"),
     }
     sql.push(')');
-}
-
-fn literal(sql: &mut String, text: &str) {
-    sql.push('\'');
-    // No backslash is among the words above.
-    sql.push_str(&text.replace('\'', "''"));
-    sql.push('\'');
 }
 
 /// A UUID of version 4.
