@@ -47,7 +47,21 @@ pub async fn fill<S: Server, T: Table>(
     server: &mut S,
     table: &T,
     rows: u64,
-    mut on_rows: impl FnMut(u64),
+    on_rows: impl FnMut(u64),
+) -> Result<u64, Error<S::Error>> {
+    let there = rows_there(server, table, rows).await?;
+    add(server, table, there, rows, on_rows).await?;
+    Ok(rows - there)
+}
+
+/// How many of the rows 1 to `rows` a table has, which has to be there.
+///
+/// # Errors
+/// The table is somebody else's, it has more rows, or the server refuses.
+pub async fn rows_there<S: Server, T: Table>(
+    server: &mut S,
+    table: &T,
+    rows: u64,
 ) -> Result<u64, Error<S::Error>> {
     let found = rows_of_ours(server, table).await?;
     if found > rows {
@@ -57,8 +71,22 @@ pub async fn fill<S: Server, T: Table>(
             asked: rows,
         });
     }
-    on_rows(found);
-    let mut next = found + 1;
+    Ok(found)
+}
+
+/// Adds the rows after the first `there`, up to `rows`, and calls `on_rows` as [`fill`] does.
+///
+/// # Errors
+/// The server refuses.
+pub async fn add<S: Server, T: Table>(
+    server: &mut S,
+    table: &T,
+    there: u64,
+    rows: u64,
+    mut on_rows: impl FnMut(u64),
+) -> Result<(), Error<S::Error>> {
+    on_rows(there);
+    let mut next = there + 1;
     while next <= rows {
         let last = rows.min(next + ROWS_PER_STATEMENT - 1);
         let (statement, last) = insert(table, next, last, S::LONGEST_STATEMENT);
@@ -66,7 +94,7 @@ pub async fn fill<S: Server, T: Table>(
         on_rows(last);
         next = last + 1;
     }
-    Ok(rows - found)
+    Ok(())
 }
 
 /// How many rows there are, if the first and the last are as this writes them and none is missing between them.
