@@ -519,12 +519,18 @@ pub struct Publish {
 /// What `latency seed` is given.
 #[derive(Args, Debug)]
 pub struct Seed {
-    /// The table, which is made if it is missing. Rows that are there stay as they are
+    /// The table, or the tables, made if they are missing. Rows that are there stay as they are
     #[arg(value_enum)]
     pub table: Table,
-    /// How many rows
-    #[arg(long, value_name = "N", default_value = "1000000")]
-    pub rows: u64,
+    /// How many transcriptions [default: 1000000]
+    #[arg(long, value_name = "N")]
+    pub rows: Option<u64>,
+    /// How many customers the readings are of [default: 5000]
+    #[arg(long, value_name = "N")]
+    pub customers: Option<u64>,
+    /// How many readings each customer has; more customers can be added later, more readings of each can not [default: 10]
+    #[arg(long, value_name = "N")]
+    pub readings_each: Option<u64>,
     /// The server: mysql://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(
         long,
@@ -545,7 +551,59 @@ pub struct Seed {
 pub enum Table {
     /// What rds-direct, rds-pooled and rds-proxy read
     Transcriptions,
+    /// What readings and readings-server read: customers and their readings
+    Readings,
 }
+
+/// What a database is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// So many transcriptions.
+    Transcriptions(u64),
+    /// Customers and their readings.
+    Readings {
+        /// How many customers.
+        customers: u64,
+        /// How many readings of each.
+        each: u64,
+    },
+}
+
+impl Seed {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// An option is given that is for another table.
+    pub fn rows(&self) -> Result<Rows, BadInput> {
+        let (customers, each) = (self.customers, self.readings_each);
+        match (self.table, self.rows) {
+            (Table::Transcriptions, _) if customers.or(each).is_some() => Err(BadInput(
+                "--customers and --readings-each are for readings: transcriptions take --rows"
+                    .to_owned(),
+            )),
+            (Table::Transcriptions, rows) => {
+                Ok(Rows::Transcriptions(rows.unwrap_or(TRANSCRIPTIONS)))
+            }
+            (Table::Readings, Some(_)) => Err(BadInput(
+                "--rows is for transcriptions: readings take --customers and --readings-each"
+                    .to_owned(),
+            )),
+            (Table::Readings, None) => Ok(Rows::Readings {
+                customers: customers.unwrap_or(CUSTOMERS),
+                each: each.unwrap_or(READINGS_EACH),
+            }),
+        }
+    }
+}
+
+/// As many transcriptions as the published comparison has.
+const TRANSCRIPTIONS: u64 = 1_000_000;
+
+/// As many customers as the published study has.
+const CUSTOMERS: u64 = 5_000;
+
+/// As many readings of each as the published study has.
+const READINGS_EACH: u64 = 10;
 
 /// What every measuring command is given.
 #[derive(Args, Debug)]
@@ -783,6 +841,33 @@ mod tests {
         ] {
             let error = error(&format!("latency ramp http://x/ {option}"));
             assert!(error.contains(told), "{option}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_filled_with_what_is_published_unless_told_otherwise() {
+        let rows = |line: &str| {
+            let line = format!("latency seed {line} --database u");
+            match parse(line.split(' ')).unwrap().command {
+                Command::Seed(seed) => seed.rows().map_err(|error| error.to_string()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(rows("transcriptions"), Ok(Rows::Transcriptions(1_000_000)));
+        assert_eq!(rows("transcriptions --rows 7"), Ok(Rows::Transcriptions(7)));
+        let readings = |customers, each| Ok(Rows::Readings { customers, each });
+        assert_eq!(rows("readings"), readings(5_000, 10));
+        assert_eq!(
+            rows("readings --customers 3 --readings-each 0"),
+            readings(3, 0)
+        );
+        for (line, told) in [
+            ("readings --rows 7", "--rows is for transcriptions"),
+            ("transcriptions --customers 7", "are for readings"),
+            ("transcriptions --readings-each 7", "are for readings"),
+        ] {
+            let error = rows(line).unwrap_err();
+            assert!(error.contains(told), "{line}: {error}");
         }
     }
 

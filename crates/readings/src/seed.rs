@@ -16,15 +16,27 @@ use crate::schema;
 /// As many customers, and as many readings of all of them, there can be.
 pub const MOST_ROWS: u64 = 10_000_000;
 
+/// More rows are asked for than there can be.
+#[derive(Debug, thiserror::Error)]
+pub enum TooMany {
+    /// More than this is made for.
+    #[error(
+        "there can be at most {MOST_ROWS} customers, and {MOST_ROWS} readings of all customers together"
+    )]
+    Rows,
+    /// More than there are dates for.
+    #[error(
+        "there can be at most {MOST_READINGS_EACH} readings of each customer, one a month until the year 9999"
+    )]
+    ReadingsEach,
+}
+
 /// Why a database is not filled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
-    /// More than it is made for.
-    #[error("at most {MOST_ROWS} customers, and {MOST_ROWS} readings of all customers together")]
-    TooMany,
-    /// More than there are dates for.
-    #[error("at most {MOST_READINGS_EACH} readings each, one a month until the year 9999")]
-    TooManyEach,
+    /// More rows are asked for than there can be.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The readings are somebody else's, or each customer has another number of them.
     #[error(
         "the table Readings holds other rows than {readings_each} readings of each customer: they are left alone. Ask for \
@@ -37,6 +49,21 @@ pub enum Error<E> {
     /// A table is somebody else's, or the server refuses.
     #[error(transparent)]
     Fill(#[from] ::seed::Error<E>),
+}
+
+/// How many rows these are in both tables.
+///
+/// # Errors
+/// There are to be too many.
+pub fn rows(customers: u64, readings_each: u64) -> Result<u64, TooMany> {
+    if readings_each > MOST_READINGS_EACH {
+        return Err(TooMany::ReadingsEach);
+    }
+    let readings = customers.saturating_mul(readings_each);
+    if customers.max(readings) > MOST_ROWS {
+        return Err(TooMany::Rows);
+    }
+    Ok(customers + readings)
 }
 
 /// Fills the tables `Customers`, with the ids 1 to `customers`, and `Readings`, with `readings_each` of each customer; they
@@ -55,13 +82,7 @@ pub async fn fill<S: Server>(
     readings_each: u64,
     mut on_rows: impl FnMut(u64),
 ) -> Result<u64, Error<S::Error>> {
-    let all = customers.checked_mul(readings_each);
-    let Some(readings) = all.filter(|readings| customers.max(*readings) <= MOST_ROWS) else {
-        return Err(Error::TooMany);
-    };
-    if readings_each > MOST_READINGS_EACH {
-        return Err(Error::TooManyEach);
-    }
+    let rows = rows(customers, readings_each)?;
     for statement in schema() {
         let made = server.execute(statement).await;
         made.map_err(::seed::Error::Server)?;
@@ -71,6 +92,7 @@ pub async fn fill<S: Server>(
     };
     // Both are looked at before either is changed.
     let customers_there = rows_there(server, &Customers, customers).await?;
+    let readings = rows - customers;
     let readings_there = rows_there(server, &table, readings).await;
     let readings_there = readings_there.map_err(|error| match error {
         ::seed::Error::OtherRows { .. } => Error::OtherReadings { readings_each },
@@ -80,5 +102,5 @@ pub async fn fill<S: Server>(
     add(server, &Customers, customers_there, customers, so_far).await?;
     let so_far = |rows| on_rows(rows + customers);
     add(server, &table, readings_there, readings, so_far).await?;
-    Ok(customers + readings - customers_there - readings_there)
+    Ok(rows - customers_there - readings_there)
 }

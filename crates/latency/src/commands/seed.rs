@@ -1,4 +1,4 @@
-//! `latency seed`: a table filled with what the functions read, on any server, or in a deployed stack's database, which also
+//! `latency seed`: tables filled with what the functions read, on any server, or in a deployed stack's database, which also
 //! gets the functions' accounts.
 
 use std::time::Instant;
@@ -9,22 +9,24 @@ use seed::Server;
 use crate::{
     BadInput, Ending,
     aws::{Aws, DataApi},
-    cli::{Seed, Table},
+    cli::{Rows, Seed},
     output::Progress,
 };
 
 pub(super) async fn run(arguments: &Seed) -> anyhow::Result<Ending> {
-    let Table::Transcriptions = arguments.table;
+    let rows = arguments.rows()?;
+    // Before anybody is asked for anything.
+    rows.number()?;
     match (&arguments.stack, &arguments.database) {
-        (Some(stack), _) => of_stack(stack, arguments.rows).await?,
-        (None, Some(url)) => at_url(url, arguments.rows).await?,
+        (Some(stack), _) => of_stack(stack, rows).await?,
+        (None, Some(url)) => at_url(url, rows).await?,
         // The command line demands one of them.
         (None, None) => {}
     }
     Ok(Ending::Done)
 }
 
-async fn at_url(url: &str, rows: u64) -> anyhow::Result<()> {
+async fn at_url(url: &str, rows: Rows) -> anyhow::Result<()> {
     let options = Opts::from_url(url)
         // The URL has a password in it: it is not repeated.
         .map_err(|error| BadInput(format!("the database's URL can't be understood: {error}")))?;
@@ -34,7 +36,7 @@ async fn at_url(url: &str, rows: u64) -> anyhow::Result<()> {
     Ok(connection.disconnect().await?)
 }
 
-async fn of_stack(stack: &str, rows: u64) -> anyhow::Result<()> {
+async fn of_stack(stack: &str, rows: Rows) -> anyhow::Result<()> {
     let aws = Aws::load().await?;
     let outputs = aws.outputs(stack).await?;
     let output = |name| {
@@ -68,26 +70,68 @@ async fn of_stack(stack: &str, rows: u64) -> anyhow::Result<()> {
     fill(&mut server, rows).await
 }
 
-async fn fill<S>(server: &mut S, rows: u64) -> anyhow::Result<()>
+async fn fill<S>(server: &mut S, rows: Rows) -> anyhow::Result<()>
 where
     S: Server<Error: std::error::Error + Send + Sync + 'static>,
 {
-    let progress = Progress::bar(&format!("filling transcriptions up to {rows} rows"), rows);
+    let number = rows.number()?;
+    let progress = Progress::bar(&format!("filling {}", rows.wanted()), number);
     let since = Instant::now();
     let mut filled = 0;
-    let written = rds_access::seed::fill(server, rows, |now| {
+    let on_rows = |now| {
         progress.advance(now - filled);
         filled = now;
-    })
-    .await;
+    };
+    let written = match rows {
+        Rows::Transcriptions(rows) => {
+            let written = rds_access::seed::fill(server, rows, on_rows).await;
+            written.map_err(anyhow::Error::from)
+        }
+        Rows::Readings { customers, each } => {
+            let written = readings::seed::fill(server, customers, each, on_rows).await;
+            written.map_err(anyhow::Error::from)
+        }
+    };
     progress.finish();
     let written = written?;
     println!(
-        "transcriptions has the rows 1 to {rows}: {written} written in {:.1} s, {} were there",
+        "{}: {written} written in {:.1} s, {} were there",
+        rows.there(),
         since.elapsed().as_secs_f64(),
-        rows - written
+        number - written
     );
     Ok(())
+}
+
+impl Rows {
+    /// How many rows they are in all tables.
+    fn number(self) -> Result<u64, BadInput> {
+        match self {
+            Self::Transcriptions(rows) => Ok(rows),
+            Self::Readings { customers, each } => readings::seed::rows(customers, each)
+                .map_err(|too_many| BadInput(too_many.to_string())),
+        }
+    }
+
+    /// What is to be, for a message.
+    fn wanted(self) -> String {
+        match self {
+            Self::Transcriptions(rows) => format!("transcriptions up to {rows} rows"),
+            Self::Readings { customers, each } => {
+                format!("Customers up to {customers} rows, and Readings with {each} of each")
+            }
+        }
+    }
+
+    /// What there is, for a message.
+    fn there(self) -> String {
+        match self {
+            Self::Transcriptions(rows) => format!("transcriptions has the rows 1 to {rows}"),
+            Self::Readings { customers, each } => {
+                format!("Customers has the rows 1 to {customers}, Readings {each} of each")
+            }
+        }
+    }
 }
 
 /// A user who may come from anywhere.

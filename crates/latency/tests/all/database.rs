@@ -1,13 +1,15 @@
 //! The commands that need a database: MariaDB, and the functions that read it (`cargo lambda build --release`).
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use backends::mariadb::{MariaDb, Options};
+use mysql_async::prelude::Queryable as _;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{
     command::{Outcome, json},
-    stack::{finished, in_its_session},
+    stack::{LONG, finished, in_its_session},
 };
 
 /// With it, the template has a database and the functions that read it.
@@ -159,4 +161,67 @@ async fn a_server_that_runs_already_is_filled_and_used() {
     .await;
     wrong.assert_code(2);
     assert!(!wrong.stderr.contains("secret"), "{}", wrong.stderr);
+}
+
+#[tokio::test]
+async fn readings_go_on_where_a_killed_run_left_them() {
+    let server = MariaDb::start(Options::default()).await.unwrap();
+    let url = server.url();
+    let mut administration = server.administration().await.unwrap();
+    let connection = administration.connection();
+    let seed = ["seed", "readings", "--customers=30000", "--database", &url];
+    let mut killed = in_its_session(&seed).spawn().unwrap();
+    let readings = "SELECT COUNT(*) FROM Readings";
+    let some = async {
+        // Until the table is made, there is none to count in.
+        while !matches!(
+            connection.query_first::<u64, _>(readings).await,
+            Ok(Some(1..))
+        ) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(LONG, some).await.unwrap();
+    killed.kill().await.unwrap();
+    let left: Option<u64> = connection.query_first(readings).await.unwrap();
+    let left = left.unwrap();
+    assert!((1..300_000).contains(&left), "{left}");
+
+    let outcome = run(&seed, &[]).await;
+    outcome.assert_code(0);
+    let said = "Customers has the rows 1 to 30000, Readings 10 of each: ";
+    let written = outcome.stdout.strip_prefix(said).unwrap();
+    let written: u64 = written.split(' ').next().unwrap().parse().unwrap();
+    // A statement that was under way when its client was killed may still be executed.
+    assert!(written <= 300_000 - left && written > 0, "{written} {left}");
+    let count: Option<u64> = connection.query_first(readings).await.unwrap();
+    assert_eq!(count, Some(300_000));
+
+    let again = run(&seed, &[]).await;
+    again.assert_code(0);
+    assert!(
+        again.stdout.contains(": 0 written") && again.stdout.contains("330000 were there"),
+        "{}",
+        again.stdout
+    );
+}
+
+#[tokio::test]
+async fn what_no_table_takes_is_refused_before_a_server_is_asked() {
+    for (arguments, told) in [
+        (
+            &["readings", "--rows=7"][..],
+            "--rows is for transcriptions",
+        ),
+        (&["transcriptions", "--customers=7"], "are for readings"),
+        (&["readings", "--customers=1000001"], "10000000 readings"),
+        (&["readings", "--readings-each=95761"], "the year 9999"),
+    ] {
+        // Nobody listens there.
+        let server = "--database=mysql://u:p@127.0.0.1:9/d";
+        let outcome = run(&[&["seed", server], arguments].concat(), &[]).await;
+        outcome.assert_code(2);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
 }

@@ -22,6 +22,8 @@ use crate::{
 const CLUSTER: &str = "arn:aws:rds:eu-west-2:123456789012:cluster:measured";
 const ADMIN_SECRET: &str = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds!cluster-1";
 
+const TRANSCRIPTIONS: [&str; 2] = ["transcriptions", "--rows=700"];
+
 /// A stack as the template makes it with Database=aurora, and its database.
 struct Deployed {
     ministack: Ministack,
@@ -73,8 +75,8 @@ impl Deployed {
         }
     }
 
-    async fn seed(&self, stack: &str) -> Outcome {
-        let mut command = in_account(&["seed", "transcriptions", "--rows=700", "--stack", stack]);
+    async fn seed(&self, rows: &[&str]) -> Outcome {
+        let mut command = in_account(&[&["seed", "--stack=measured"], rows].concat());
         command
             .env_remove("DATABASE_URL")
             .env("AWS_ENDPOINT_URL", self.ministack.endpoint())
@@ -142,7 +144,7 @@ fn record(row: Row) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stacks_database_gets_its_accounts_and_its_rows() {
     let deployed = Deployed::start().await;
-    let first = deployed.seed("measured").await;
+    let first = deployed.seed(&TRANSCRIPTIONS).await;
     first.assert_code(0);
     let heard = deployed.heard();
     assert_eq!(
@@ -162,7 +164,7 @@ async fn a_stacks_database_gets_its_accounts_and_its_rows() {
     assert!(first.stdout.contains(said), "{}", first.stdout);
     assert!(!format!("{}{}", first.stdout, first.stderr).contains("secret"));
 
-    let again = deployed.seed("measured").await;
+    let again = deployed.seed(&TRANSCRIPTIONS).await;
     again.assert_code(0);
     assert!(
         deployed
@@ -175,7 +177,7 @@ async fn a_stacks_database_gets_its_accounts_and_its_rows() {
     let connection = administration.connection();
     let drop = "ALTER TABLE transcriptions DROP COLUMN summary";
     connection.query_drop(drop).await.unwrap();
-    let refused = deployed.seed("measured").await;
+    let refused = deployed.seed(&TRANSCRIPTIONS).await;
     refused.assert_code(1);
     let said = "latency: RDS Data API refuses: ";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
@@ -184,6 +186,30 @@ async fn a_stacks_database_gets_its_accounts_and_its_rows() {
         "{}",
         refused.stderr
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stacks_database_gets_customers_and_readings() {
+    let deployed = Deployed::start().await;
+    let readings = ["readings", "--customers=150"];
+    let first = deployed.seed(&readings).await;
+    first.assert_code(0);
+    let said = "Customers has the rows 1 to 150, Readings 10 of each: 1650 written";
+    assert!(first.stdout.contains(said), "{}", first.stdout);
+    let heard = deployed.heard();
+    let count = |start: &str| heard.iter().filter(|sql| sql.starts_with(start)).count();
+    assert_eq!(count("GRANT SELECT ON `calls`.* TO 'reader'@'%'"), 1);
+    assert_eq!(
+        (
+            count("INSERT INTO Customers"),
+            count("INSERT INTO Readings")
+        ),
+        (1, 2)
+    );
+
+    let again = deployed.seed(&readings).await;
+    again.assert_code(0);
+    assert!(again.stdout.contains(": 0 written"), "{}", again.stdout);
 }
 
 #[tokio::test]
