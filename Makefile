@@ -18,7 +18,7 @@ EVERYTHING := --parameter Database=aurora --parameter Baselines=all
 TESTS := --lib --bins --tests
 
 .PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb memcached nginx browser format lint tests-built unit-tests validate clean \
-	baselines baseline-rust baseline-cpp baseline-python baseline-javascript baseline-fastapi curl-headers
+	baselines baseline-rust baseline-cpp baseline-go baseline-python baseline-javascript baseline-fastapi curl-headers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,8 @@ demo: functions servers baselines latency mariadb memcached nginx .tools/minista
 up: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(EVERYTHING)
 
-bench: functions servers baselines latency mariadb .tools/ministack.installed .tools/locust.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, ramp, users, server or database
+bench: functions servers baselines baseline-go latency mariadb memcached nginx .tools/ministack.installed .tools/locust.installed ## Measure the ratios of docs/numbers.md; PART=host, functions, baselines, queue, region, ramp, users, server, readings or database
 	@scripts/require 'command -v wrk' wrk
-	@scripts/require 'PATH=$$PATH:/usr/sbin; command -v nginx' nginx-light
 	@cargo lambda build --release --locked --quiet -p bare-calls
 	@cargo run --quiet --locked -p bench -- $(PART)
 
@@ -88,6 +87,10 @@ baseline-javascript: .tools/cargo-lambda.installed curl-headers
 
 baseline-fastapi:
 	@[ .tools/fastapi.installed -nt tools/fastapi.txt ] || scripts/install-tool fastapi || echo "== the server in Python is skipped"
+
+# For `make bench` alone: nothing else compares with it, and nobody else has to have Go.
+baseline-go:
+	@scripts/build-go go-readings
 
 # One way for all that is linked with it; what can't be built says so itself.
 curl-headers:

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -40,7 +41,13 @@ type Readings struct {
 
 type server struct {
 	database *sql.DB
-	cache    *memcache.Client
+	// In turns. The published server has one.
+	caches []*memcache.Client
+	next   *uint32
+}
+
+func (s server) cache() *memcache.Client {
+	return s.caches[int(atomic.AddUint32(s.next, 1))%len(s.caches)]
 }
 
 func (s server) customer(id uint32) (any, error) {
@@ -107,7 +114,7 @@ func (s server) keep(key string, id uint32, value any) error {
 	if err != nil {
 		return err
 	}
-	return s.cache.Set(&memcache.Item{Key: key + strconv.FormatUint(uint64(id), 10), Value: text})
+	return s.cache().Set(&memcache.Item{Key: key + strconv.FormatUint(uint64(id), 10), Value: text})
 }
 
 // answer is the handler of what comes from the cache under this key, if it has one, and from the database otherwise.
@@ -121,7 +128,7 @@ func (s server) answer(key string, find func(uint32) (any, error)) http.HandlerF
 		}
 		response.Header().Set("Content-Type", "application/json")
 		if key != "" {
-			if item, err := s.cache.Get(key + strconv.FormatUint(id, 10)); err == nil {
+			if item, err := s.cache().Get(key + strconv.FormatUint(id, 10)); err == nil {
 				response.Write(item.Value)
 				return
 			}
@@ -149,6 +156,7 @@ func (s server) answer(key string, find func(uint32) (any, error)) http.HandlerF
 func main() {
 	port := flag.Int("port", 10000, "the port of 127.0.0.1 to listen on")
 	keepAlive := flag.Bool("keep-alive", true, "keep connections open; the published server does not")
+	clients := flag.Int("cache-clients", 1, "how many clients of the cache take turns: each keeps two connections open, and opens more as it needs them")
 	flag.Parse()
 
 	settings := mysql.NewConfig()
@@ -161,7 +169,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s := server{database, memcache.New(os.Getenv("CACHE_ADDRESS"))}
+	s := server{database: database, next: new(uint32)}
+	for len(s.caches) < *clients {
+		s.caches = append(s.caches, memcache.New(os.Getenv("CACHE_ADDRESS")))
+	}
 	if err := s.fill(); err != nil {
 		log.Fatal(err)
 	}

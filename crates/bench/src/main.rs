@@ -8,10 +8,12 @@ mod command;
 mod database;
 mod few_connections;
 mod host;
+mod memcached;
 mod nginx;
 mod queue;
 mod ramp;
 mod ratio;
+mod readings;
 mod region;
 mod rows;
 mod scaling;
@@ -84,8 +86,8 @@ async fn run() -> anyhow::Result<bool> {
     Ok(missed == 0)
 }
 
-/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `ramp`,
-/// `users`, `server` or `database`.
+/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `ramp`, `users`, `server`,
+/// `readings` or `database`.
 async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
     let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut measured = Vec::new();
@@ -123,6 +125,9 @@ async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<
     }
     if wanted("server") {
         measured.extend(server::measure(served).await?);
+    }
+    if wanted("readings") {
+        measured.extend(readings::measure().await?);
     }
     if wanted("database") {
         let mut skipped = served.stack.skipped().iter();

@@ -9,17 +9,16 @@ use backends::program::{Program, Settings};
 use load::testing::kills::under_load;
 use local_lambda::cpu_time;
 use local_stack::Server;
-use tokio::process::Command;
 
 use crate::{
     nginx::Nginx,
     ratio::Ratios,
     rows::{Bar, Measured},
     stack::Served,
+    wrk::{CONNECTIONS, thousand_a_second},
 };
 
 const TURNS: usize = 11;
-const CONNECTIONS: &str = "64";
 const PROGRAM: &str = "target/servers/counter-server";
 
 pub(crate) async fn measure(served: &Served) -> anyhow::Result<Vec<Measured>> {
@@ -67,7 +66,7 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
         let mut worked = [0.0; 2];
         for (at, url) in urls.iter().enumerate() {
             let before = processes.get(at).map(|id| processor_seconds(*id));
-            turn[at] = requests_per_second(url).await?;
+            turn[at] = thousand_a_second(url, None).await?;
             rates[at].add(turn[at]);
             if let Some(before) = before {
                 worked[at] = (processor_seconds(processes[at])? - before?) / turn[at];
@@ -133,29 +132,7 @@ async fn kills() -> anyhow::Result<Measured> {
 
 /// The processor time of a process so far, in seconds. Unlike a rate, it says little of what else the machine does, and nothing
 /// of what the load generator can do.
-fn processor_seconds(process_id: u32) -> anyhow::Result<f64> {
+pub(crate) fn processor_seconds(process_id: u32) -> anyhow::Result<f64> {
     let time = cpu_time(process_id).context("its processor time is not known")?;
     Ok(time.as_secs_f64())
-}
-
-/// In thousands.
-async fn requests_per_second(url: &str) -> anyhow::Result<f64> {
-    let output = Command::new("wrk")
-        .args(["--threads", "1", "--connections", CONNECTIONS])
-        .args(["--duration", "1s"])
-        .arg(url)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("wrk can't be started")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    anyhow::ensure!(
-        !text.contains("Non-2xx") && !text.contains("Socket errors"),
-        "{url}: requests failed: {text}"
-    );
-    let rate = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Requests/sec:"))
-        .with_context(|| format!("wrk says no rate: {text}"))?;
-    Ok(rate.trim().parse::<f64>()? / 1e3)
 }

@@ -14,6 +14,9 @@ use crate::{
     stack::Served,
 };
 
+/// The connections that servers are loaded on.
+pub(crate) const CONNECTIONS: u64 = 64;
+
 const TURNS: usize = 25;
 const REQUESTS: u64 = 2000;
 
@@ -171,4 +174,26 @@ async fn printed(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Requests a second, in thousands, by one thread in one second. A script may say what is asked for.
+pub(crate) async fn thousand_a_second(url: &str, script: Option<&Path>) -> anyhow::Result<f64> {
+    let mut wrk = Command::new("wrk");
+    wrk.args(["--threads=1", "--duration=1s"])
+        .arg(format!("--connections={CONNECTIONS}"));
+    if let Some(script) = script {
+        wrk.arg("--script").arg(script);
+    }
+    let output = wrk.arg(url).kill_on_drop(true).output().await;
+    let output = output.context("wrk can't be started")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(
+        !text.contains("Non-2xx") && !text.contains("Socket errors"),
+        "{url}: requests failed: {text}"
+    );
+    let rate = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"))
+        .with_context(|| format!("wrk says no rate: {text}"))?;
+    Ok(rate.trim().parse::<f64>()? / 1e3)
 }
