@@ -98,7 +98,7 @@ fn most_memory() -> u64 {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use load::{Failure, Latencies, Happened, Measurement};
+    use load::{Failure, Happened, Latencies, Measurement};
 
     use super::*;
 
