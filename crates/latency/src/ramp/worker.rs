@@ -70,3 +70,37 @@ fn say(answer: &Answer) -> anyhow::Result<()> {
     out.write_all(&line)?;
     Ok(out.flush()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::request::RequestOptions;
+
+    #[test]
+    fn a_job_is_the_same_after_its_way_and_takes_one_line() {
+        let request = RequestOptions {
+            method: Some("PUT".to_owned()),
+            headers: vec!["x-a: {1..9}".to_owned()],
+            data: Some("two\nlines".to_owned()),
+            ..RequestOptions::default()
+        };
+        let job = Job {
+            subject: Subject {
+                name: None,
+                url: "http://127.0.0.1/{1..4499}".to_owned(),
+                request,
+                timeout: Duration::from_secs(1),
+            },
+            load: StepLoad::published(7).at_speed(3.0),
+            part: Part { at: 1, of: 2 },
+            addresses: 1,
+        };
+        let line = serde_json::to_string(&job).unwrap();
+        assert!(!line.contains('\n'), "{line}");
+        let back: Job = serde_json::from_str(&line).unwrap();
+        assert_eq!((&back.load, back.part), (&job.load, job.part));
+        assert_eq!(serde_json::to_string(&back).unwrap(), line);
+    }
+}
