@@ -19,9 +19,9 @@ const LOCUST: &str = ".tools/locust/bin/locust";
 const TURNS: usize = 3;
 const USERS: u32 = 200;
 /// So long that what Locust itself adds, a few milliseconds of Python, is little of it; from 100 ms on it rounds to tens.
-const ANSWER: Duration = Duration::from_millis(80);
-/// A third of the published one, so that a turn takes as much less.
-const THINK_SECONDS: (f64, f64) = (1.5, 2.7);
+const ANSWER: Duration = Duration::from_millis(90);
+/// A fifth of the published one, so that a turn takes as much less.
+const THINK_SECONDS: (f64, f64) = (1.0, 1.8);
 /// A tenth of the users each second, and these at once: what Locust makes of its spawn rate.
 const SPAWN_RATE: u32 = USERS / 10;
 const TURN: Duration = Duration::from_secs(30);
