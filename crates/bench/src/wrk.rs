@@ -25,9 +25,9 @@ const BURST_CONNECTIONS: &str = "64";
 const BURST_REQUESTS: &str = "40000";
 const BURST_TIME: &str = "1s";
 
-/// Has wrk print the mean latency in microseconds, with all digits.
-const PRINT_MEAN: &str =
-    "function done(summary, latency) io.write('mean ', latency.mean, '\\n') end\n";
+/// Has wrk print the median latency in microseconds. Not the mean: wrk adds to it what a stall may have kept from being sent.
+const PRINT_P50: &str =
+    "function done(summary, latency) io.write('p50 ', latency:percentile(50), '\\n') end\n";
 
 pub(crate) async fn against_probe(served: &Served) -> anyhow::Result<Measured> {
     eprintln!("calling /empty by latency probe and by wrk");
@@ -38,24 +38,23 @@ pub(crate) async fn against_probe(served: &Served) -> anyhow::Result<Measured> {
         ratios.add(probe(&url).await? / wrk(&url, directory.path()).await?);
     }
     Ok(Measured::ratio(
-        "latency probe ÷ wrk: mean, 1 connection",
+        "latency probe ÷ wrk: p50, 1 connection",
         &ratios,
         Bar::Between(0.95, 1.05),
     ))
 }
 
-/// The mean in microseconds.
+/// The median in microseconds.
 async fn probe(url: &str) -> anyhow::Result<f64> {
     let requests = REQUESTS.to_string();
-    let mean_ms =
-        command::number(&["probe", url, "--requests", &requests], columns::MEAN_MS).await?;
-    Ok(mean_ms * 1e3)
+    let p50_ms = command::number(&["probe", url, "--requests", &requests], columns::P50_MS).await?;
+    Ok(p50_ms * 1e3)
 }
 
-/// The mean in microseconds.
+/// The median in microseconds.
 async fn wrk(url: &str, directory: &Path) -> anyhow::Result<f64> {
-    let script = directory.join("mean.lua");
-    std::fs::write(&script, PRINT_MEAN)?;
+    let script = directory.join("p50.lua");
+    std::fs::write(&script, PRINT_P50)?;
     let script = script.to_string_lossy();
     let arguments = [
         "--threads",
@@ -69,9 +68,9 @@ async fn wrk(url: &str, directory: &Path) -> anyhow::Result<f64> {
         url,
     ];
     let text = printed("wrk", &arguments).await?;
-    let mean = text.lines().find_map(|line| line.strip_prefix("mean "));
-    let mean = mean.with_context(|| format!("wrk says no mean: {text}"))?;
-    Ok(mean.parse()?)
+    let p50 = text.lines().find_map(|line| line.strip_prefix("p50 "));
+    let p50 = p50.with_context(|| format!("wrk says no median: {text}"))?;
+    Ok(p50.parse()?)
 }
 
 /// `latency burst` against wrk with one thread, and against oha if it is there, each calling nginx.

@@ -17,9 +17,9 @@ pub(crate) const REQUESTS: Column = Column::new("requests", "requests", 0);
 pub(crate) const RECONNECTS: Column = Column::new("reconnects", "reconnects", 0);
 
 // Latencies of the requests that succeeded.
-/// Mean latency.
-pub const MEAN_MS: Column = Column::new("mean_ms", "mean (ms)", 3);
-pub(crate) const P50_MS: Column = Column::new("p50_ms", "p50 (ms)", 3);
+pub(crate) const MEAN_MS: Column = Column::new("mean_ms", "mean (ms)", 3);
+/// Median latency.
+pub const P50_MS: Column = Column::new("p50_ms", "p50 (ms)", 3);
 pub(crate) const P50_LOW_MS: Column = Column::new("p50_low_ms", "p50, 95 % from (ms)", 3);
 pub(crate) const P50_HIGH_MS: Column = Column::new("p50_high_ms", "p50, 95 % to (ms)", 3);
 pub(crate) const SAME_P50_AS: Column = Column::new("same_p50_as", "p50 not told apart from", 0);

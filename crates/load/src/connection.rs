@@ -119,7 +119,8 @@ impl Connection {
         let mut failure = Failure::Closed;
         for _ in 0..2 {
             self.ready().await?;
-            let Some(stream) = &mut self.stream else {
+            // Given back with the answer: who is not waited for to the end leaves an answer behind.
+            let Some(stream) = self.stream.take() else {
                 return Err(Failure::Closed);
             };
             let started = opening.unwrap_or_else(Instant::now);
@@ -147,14 +148,13 @@ impl Connection {
                     let answer = exchange.reader.answer();
                     self.kept = true;
                     if self.target.closing {
-                        self.close();
-                    } else if !(reusable && answer.keeps_open) {
-                        self.stream = None;
+                        self.unopened = true;
+                    } else if reusable && answer.keeps_open {
+                        self.stream = Some(exchange.stream);
                     }
                     return Ok((latency, answer));
                 }
                 Err(unanswered) => {
-                    self.stream = None;
                     let again = match unanswered {
                         Unanswered::NotSent(_) => self.kept,
                         Unanswered::Nothing(Failure::Closed | Failure::Reset) => {
@@ -199,7 +199,7 @@ impl Unanswered {
 
 /// A request on its way, and its answer.
 struct Exchange<'a> {
-    stream: &'a mut Stream,
+    stream: Stream,
     unsent: &'a [u8],
     flushed: bool,
     nothing_sent: bool,

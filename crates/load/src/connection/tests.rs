@@ -130,6 +130,28 @@ async fn a_connection_that_the_server_will_close_is_not_used_again() {
 }
 
 #[tokio::test]
+async fn nobody_gets_the_answer_to_a_request_that_was_given_up() {
+    let target = scripted(|number, mut stream| async move {
+        if number == 0 {
+            asked(&mut stream).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            say(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstale",
+            )
+            .await;
+            pending::<()>().await;
+        }
+        answer_all(stream, OK).await;
+    });
+    let mut connection = connection(target.await);
+    let given_up = tokio::time::timeout(Duration::from_millis(20), connection.request());
+    assert!(given_up.await.is_err());
+    assert_eq!(connection.text().await.unwrap(), "42");
+    assert_eq!(connection.reconnects(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_in_pieces_is_read_to_its_end() {
     let target = scripted(|_, mut stream| async move {
         while asked(&mut stream).await.is_some() {
