@@ -77,6 +77,16 @@ pub(crate) async fn counts(port: u16) -> anyhow::Result<Counts> {
     })
 }
 
+/// Has it forget everything.
+pub(crate) async fn forget_all(port: u16) -> anyhow::Result<()> {
+    let mut connection = connect(port).await?;
+    connection.write_all(b"flush_all\r\n").await?;
+    let mut answer = [0; 4];
+    connection.read_exact(&mut answer).await?;
+    anyhow::ensure!(&answer == b"OK\r\n", "memcached does not forget");
+    Ok(())
+}
+
 async fn connect(port: u16) -> anyhow::Result<TcpStream> {
     let connection = TcpStream::connect(("127.0.0.1", port)).await?;
     connection.set_nodelay(true)?;

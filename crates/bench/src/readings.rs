@@ -18,7 +18,7 @@ use local_lambda::peak_memory;
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 use crate::{
-    memcached::{BareGets, counts},
+    memcached::{BareGets, counts, forget_all},
     ratio::Ratios,
     rows::{Bar, Measured},
     server::processor_seconds,
@@ -41,6 +41,9 @@ const HITS: u64 = 200;
 
 /// Whose readings those ask for.
 const CUSTOMER: u64 = 2_500;
+
+/// How many customers both are asked for.
+const ASKED: u64 = 100;
 
 /// Asks for a customer as the published load does: one of the first 4,499.
 const RANDOM_CUSTOMERS: &str =
@@ -78,6 +81,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
     if let Some((published, tuned)) = &go {
         measured.extend(compare(&ours, published, tuned).await?);
         measured.extend(published.footprint(GO)?);
+        measured.push(same_answers(&ours, published).await?);
     }
     measured.extend(ours.footprint(OURS)?);
     for serving in go.into_iter().flat_map(|(a, b)| [a, b]).chain([ours]) {
@@ -249,6 +253,38 @@ async fn compare(
         rate(go, &rates[1]),
         rate(kept, &rates[2]),
     ])
+}
+
+/// Answers that are not the same to the byte: from the cache, where it has them, and from the database.
+async fn same_answers(ours: &Serving, go: &Serving) -> anyhow::Result<Measured> {
+    let mut others = 0;
+    for _ in ["filled", "empty"] {
+        for at in 0..ASKED {
+            let id = at * 97 % CUSTOMERS + 1;
+            for resource in ["customer", "customerdata"] {
+                let path = format!("/{resource}/{id}");
+                let (ours, theirs) = (text(&ours.url(&path)).await?, text(&go.url(&path)).await?);
+                if ours != theirs {
+                    eprintln!("{path}: {ours} here, {theirs} in Go");
+                    others += 1;
+                }
+            }
+        }
+        for serving in [ours, go] {
+            forget_all(serving.cache.port()).await?;
+        }
+    }
+    Ok(Measured::value(
+        format!("answers of {} that are others than Go's", ASKED * 4),
+        f64::from(others),
+        Bar::AtMost(0.0),
+    ))
+}
+
+async fn text(url: &str) -> anyhow::Result<String> {
+    let target = Arc::new(Target::resolve(&url.parse()?, TIMEOUT).await?);
+    let text = Connection::new(target).text().await;
+    text.map_err(|failed| anyhow::anyhow!("{url}: {}", failed.failure))
 }
 
 /// Thousand requests a second, and processor time a request in any unit. What is asked for is cached, and stays so.
