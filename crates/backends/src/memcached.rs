@@ -33,6 +33,12 @@ pub struct Memcached {
     port: u16,
 }
 
+/// What [`find_program`] says when there is none.
+#[must_use]
+pub fn not_installed() -> Error {
+    MEMCACHED.missing()
+}
+
 /// Finds the program: what `MEMCACHED` names if it is set (none, if it is empty), or `memcached` in `PATH` or where systems
 /// keep servers.
 ///

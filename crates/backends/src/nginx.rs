@@ -24,6 +24,12 @@ pub struct Nginx {
     port: u16,
 }
 
+/// What [`find_program`] says when there is none.
+#[must_use]
+pub fn not_installed() -> Error {
+    NGINX.missing()
+}
+
 /// Finds the program: what `NGINX` names if it is set (none, if it is empty), or `nginx` in `PATH` or where systems keep
 /// servers.
 ///

@@ -23,6 +23,8 @@ pub struct Settings {
     pub name: String,
     /// The program's file.
     pub program: PathBuf,
+    /// Variables of its environment besides `PATH`.
+    pub variables: Vec<(&'static str, String)>,
     /// Its arguments. `{port}` stands for the port to listen on, `{directory}` for a directory of its own, which goes with it.
     pub arguments: Vec<String>,
     /// The path that is answered with a 2xx when it is healthy.
@@ -59,6 +61,11 @@ impl Program {
         .await
     }
 
+    /// The name that messages use.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
     /// Where it answers: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
@@ -75,6 +82,14 @@ impl Program {
     /// It did not leave one.
     pub fn process_id(&self) -> Result<u32, Error> {
         self.server.process_id()
+    }
+
+    /// Whether it does not run: it may have ended by itself.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn has_ended(&mut self) -> Result<bool, Error> {
+        self.server.has_ended()
     }
 
     /// Tells it to end in an orderly way, and waits until it has.
@@ -103,6 +118,7 @@ impl Program {
         }
         let Settings {
             program,
+            variables,
             arguments,
             health_path,
             ..
@@ -116,11 +132,11 @@ impl Program {
         let start = Start {
             program: program.clone(),
             arguments: arguments.iter().map(filled).collect(),
-            variables: Vec::new(),
+            variables: variables.clone(),
         };
         let health = format!("{}{health_path}", self.url());
         let since = Instant::now();
-        let healthy = async || is_well(&health).await;
+        let healthy = || is_well(&health);
         self.server.start(&start, healthy).await?;
         self.started_in = since.elapsed();
         Ok(())

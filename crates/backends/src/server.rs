@@ -76,11 +76,21 @@ impl Server {
         self.process.is_some()
     }
 
+    /// Whether it does not run. If it has ended by itself, that is known from now on.
+    pub(crate) fn has_ended(&mut self) -> Result<bool, Error> {
+        if let Some(mut process) = self.process.take()
+            && self.ended(&mut process)?.is_none()
+        {
+            self.process = Some(process);
+        }
+        Ok(!self.runs())
+    }
+
     /// Starts it and waits until it is healthy.
-    pub(crate) async fn start(
+    pub(crate) async fn start<F: Future<Output = bool>>(
         &mut self,
         start: &Start,
-        is_healthy: impl AsyncFn() -> bool,
+        is_healthy: impl Fn() -> F,
     ) -> Result<(), Error> {
         let mut process = self.spawn(start)?;
         let since = Instant::now();

@@ -40,14 +40,15 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
         Ok(format!("{}{}", server.url(), server.path()))
     };
     let processes = [
-        server("counter-server")?.process_id(),
-        server("fastapi")?.process_id(),
+        server("counter-server")?.process_ids()[0],
+        server("fastapi")?.process_ids()[0],
     ];
     let directory = tempfile::tempdir()?;
     let nginx = Nginx::start(directory.path()).await?;
     let logging = Program::start(Settings {
         name: "counter-server with its log".to_owned(),
         program: std::path::absolute(PROGRAM)?,
+        variables: Vec::new(),
         arguments: vec!["--port={port}".to_owned()],
         health_path: "/healthz".to_owned(),
     })

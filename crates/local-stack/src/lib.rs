@@ -6,6 +6,7 @@
 
 mod database;
 mod error;
+mod load_balancer;
 mod relay;
 mod runtime;
 mod servers;

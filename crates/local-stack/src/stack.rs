@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use backends::ministack::{Ministack, REGION};
+use backends::{
+    memcached::Memcached,
+    ministack::{Ministack, REGION},
+};
 use local_lambda::{
     EventSourceMapping, FrontDoors, Function, Host, HostSettings, Integration, Redirection, Route,
     SendMessage, Unrouted, sqs_client,
@@ -12,7 +15,7 @@ use region::{Profile, Recorded};
 use crate::{
     ApiCall, Database, DatabaseSettings, Error, ServedFunction,
     relay::{Delays, Recorder, Relays, Watch},
-    servers::{self, Server},
+    servers::{self, Backends, Server},
     service::{Listeners, Service},
     template::{Databases, Endpoints, QueueRoute, Resolved, STACK_NAME, Sketch},
     way_in::WayIn,
@@ -72,6 +75,7 @@ pub struct Stack {
     delayed: Option<Relays>,
     ministack: Ministack,
     database: Option<Database>,
+    cache: Option<Memcached>,
     served: Vec<ServedFunction>,
     servers: Vec<Server>,
     skipped: Vec<SkippedFunction>,
@@ -89,6 +93,7 @@ impl Stack {
         let sketch = Sketch::read(&settings.template, &settings.parameters)?;
         let described = sketch.servers()?;
         let database = database(&sketch.databases()?, settings.database).await?;
+        let cache = cache(sketch.has_cache()).await?;
         let template = sketch.evaluate(
             Endpoints {
                 api: listeners.url(),
@@ -97,6 +102,7 @@ impl Stack {
                     .as_ref()
                     .and_then(Database::proxy)
                     .map(|proxy| proxy.address().to_string()),
+                cache: cache.as_ref().map(Memcached::address),
             },
             &settings.tools,
         )?;
@@ -118,12 +124,17 @@ impl Stack {
             event_sources,
             outputs,
         } = template.resolve(&outputs, &access)?;
-        let (servers, skipped_servers) = servers::start(&settings.template, described).await?;
+        let backends = Backends {
+            database: database.as_ref(),
+            cache: cache.as_ref(),
+        };
+        let (servers, skipped_servers) =
+            servers::start(&settings.template, described, &backends).await?;
         let delayed = match settings.distances.backends {
             None => None,
             Some(profile) => {
                 let watch = Watch::delaying(Delays::backend(profile));
-                Some(relays(&ministack, database.as_ref(), watch).await?)
+                Some(relays(&ministack, database.as_ref(), cache.as_ref(), watch).await?)
             }
         };
         let mut hosted = functions.clone();
@@ -150,6 +161,7 @@ impl Stack {
             delayed,
             ministack,
             database,
+            cache,
             served,
             servers,
             skipped: skipped.into_iter().chain(skipped_servers).collect(),
@@ -241,6 +253,16 @@ impl Stack {
         self.database.as_mut()
     }
 
+    /// The cache, if the template has one and it could be had.
+    pub fn cache(&self) -> Option<&Memcached> {
+        self.cache.as_ref()
+    }
+
+    /// The cache, to kill and restart it.
+    pub fn cache_mut(&mut self) -> Option<&mut Memcached> {
+        self.cache.as_mut()
+    }
+
     /// The same functions once more, on a port of their own, with their calls to backends counted, and those of the HTTP
     /// API, and what their environments do recorded. No reports are made of them: counting takes time.
     ///
@@ -250,7 +272,8 @@ impl Stack {
         let listeners = Listeners::bind(0).await?;
         let recorder = Arc::new(Recorder::default());
         let watch = Watch::recording(recorder.clone());
-        let relays = relays(&self.ministack, self.database.as_ref(), watch).await?;
+        let (database, cache) = (self.database.as_ref(), self.cache.as_ref());
+        let relays = relays(&self.ministack, database, cache, watch).await?;
         let mut functions = self.functions.clone();
         relays.redirect(&mut functions);
         let observer = recorder.clone();
@@ -284,6 +307,9 @@ impl Stack {
         self.ministack.stop().await?;
         if let Some(database) = self.database {
             database.stop().await?;
+        }
+        if let Some(cache) = self.cache {
+            cache.stop().await?;
         }
         Ok(())
     }
@@ -329,9 +355,10 @@ impl Metered {
 async fn relays(
     ministack: &Ministack,
     database: Option<&Database>,
+    cache: Option<&Memcached>,
     watch: Watch,
 ) -> Result<Relays, Error> {
-    Relays::start(ministack, database, watch)
+    Relays::start(ministack, database, cache, watch)
         .await
         .map_err(no_relay)
 }
@@ -360,6 +387,18 @@ async fn database(
         database.start_proxy(pool).await?;
     }
     Ok(Some(database))
+}
+
+/// The cache, if one is needed and memcached is installed.
+async fn cache(needed: bool) -> Result<Option<Memcached>, Error> {
+    if !needed {
+        return Ok(None);
+    }
+    match Memcached::start().await {
+        Ok(cache) => Ok(Some(cache)),
+        Err(backends::Error::NotInstalled { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The doors of these functions and queues, the queues being at this endpoint.

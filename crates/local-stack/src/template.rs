@@ -8,6 +8,7 @@ mod events;
 mod function;
 mod globals;
 mod intrinsics;
+mod load_balancer;
 mod outputs;
 mod parameters;
 mod properties;
@@ -31,8 +32,9 @@ pub use self::function::ServedFunction;
 pub(crate) use self::{
     api::QueueRoute,
     databases::{ConnectionPool, Databases},
+    load_balancer::{Action, LoadBalancer},
     scope::{Endpoints, STACK_NAME},
-    servers::Server,
+    servers::{Need, Server},
 };
 use self::{
     deferred::Deferred,
@@ -107,6 +109,12 @@ impl Sketch {
     /// The databases that the template has.
     pub(crate) fn databases(&self) -> Result<Databases, Error> {
         databases::read(&self.root, &self.scope).map_err(|fault| error(&self.path, fault))
+    }
+
+    /// Whether the template has a cache.
+    pub(crate) fn has_cache(&self) -> bool {
+        let mut resources = self.scope.resources.values();
+        resources.any(|local| matches!(local, Local::Cache))
     }
 
     /// The servers of ours that are run beside the functions.
@@ -376,6 +384,7 @@ mod tests {
             api: "http://127.0.0.1:9000".to_owned(),
             database: Some("127.0.0.1:3306".to_owned()),
             database_proxy: Some("127.0.0.1:3307".to_owned()),
+            cache: Some("127.0.0.1:11211".to_owned()),
         }
     }
 

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use crate::{
     bandwidth::{Cpu, Limits},
     distribution::Distribution,
-    profile::{Error, Profile},
+    profile::{CACHE, Error, Profile},
     recording::{Call, Recording, Then},
 };
 
@@ -27,6 +27,13 @@ enum Event {
 #[derive(Clone, Copy)]
 struct Handshake {
     round_trips: f64,
+    /// Of TLS, where it is spoken.
+    tls: Option<Tls>,
+}
+
+/// Processor time of a TLS handshake, and of the first one.
+#[derive(Clone, Copy)]
+struct Tls {
     cpu: f64,
     first_cpu: f64,
 }
@@ -55,10 +62,13 @@ fn handshake(call: &Call, profile: &Profile) -> Result<Option<Handshake>, Error>
     if !call.new_connection {
         return Ok(None);
     }
-    Ok(Some(Handshake {
-        round_trips: profile.connecting(&call.operation)?,
+    let tls = Tls {
         cpu: profile.value("CPU of a TLS handshake")?,
         first_cpu: profile.value("CPU of the first TLS handshake")?,
+    };
+    Ok(Some(Handshake {
+        round_trips: profile.connecting(&call.service, &call.operation)?,
+        tls: (call.service != CACHE).then_some(tls),
     }))
 }
 
@@ -112,10 +122,14 @@ impl Environment {
     }
 
     fn connect(&mut self, at: f64, handshake: Handshake) -> f64 {
-        let cpu = match std::mem::replace(&mut self.connected, true) {
-            true => handshake.cpu,
-            false => handshake.first_cpu,
+        let connected = at + handshake.round_trips;
+        let Some(tls) = handshake.tls else {
+            return connected;
         };
-        self.cpu.run(at + handshake.round_trips, cpu, 1.0)
+        let cpu = match std::mem::replace(&mut self.connected, true) {
+            true => tls.cpu,
+            false => tls.first_cpu,
+        };
+        self.cpu.run(connected, cpu, 1.0)
     }
 }

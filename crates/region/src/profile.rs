@@ -14,6 +14,9 @@ const PROFILES: [(&str, &str); 1] = [(
     include_str!("../data/profile-eu-west-2.csv"),
 )];
 
+/// The service that is spoken to without TLS.
+pub(crate) const CACHE: &str = "memcached";
+
 /// One figure of a profile.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct Parameter {
@@ -183,14 +186,15 @@ impl Profile {
         self.latency(&format!("{service} {operation}"))
     }
 
-    /// What a new connection takes before its first call, in milliseconds. That of a database is an operation of its own:
-    /// `Connect`.
+    /// What a new connection takes before its first call, in milliseconds. That of a database is an operation of its own,
+    /// `Connect`; that of a cache is one round trip, as is a `Get`, since TCP needs no more and there is no TLS.
     ///
     /// # Errors
     /// The profile has no such line.
-    pub fn connecting(&self, operation: &str) -> Result<f64, Error> {
-        match operation {
-            "Connect" => Ok(0.0),
+    pub fn connecting(&self, service: &str, operation: &str) -> Result<f64, Error> {
+        match (service, operation) {
+            (_, "Connect") => Ok(0.0),
+            (CACHE, _) => self.value("memcached Get"),
             _ => self.value("opening a connection"),
         }
     }

@@ -11,6 +11,7 @@ fn settings(arguments: &[&str]) -> Settings {
     Settings {
         name: "directory".to_owned(),
         program: PathBuf::from("/bin/sh"),
+        variables: Vec::new(),
         arguments: arguments.iter().map(|it| (*it).to_owned()).collect(),
         health_path: "/".to_owned(),
     }

@@ -60,6 +60,7 @@ pub fn per_month<'a>(
 fn items_of_backend(service: &str) -> &'static [Item] {
     match service {
         "mysql" => &[("aurora", AURORA_CAPACITY_UNITS)],
+        "memcached" => &[("cache-t4g.micro", 1.0)],
         "rds-proxy" => &[
             ("aurora", AURORA_CAPACITY_UNITS),
             ("rds-proxy", PROXY_CAPACITY_UNITS),
@@ -85,6 +86,8 @@ mod tests {
         assert_dollars(month(&["dynamodb", "s3"]), 0.0);
         // 0.5 × $0.14 × 730.
         assert_dollars(month(&["mysql"]), 51.1);
+        // 730 × $0.018.
+        assert_dollars(month(&["memcached"]), 13.14);
         // The database behind it, once, and 8 × $0.018 × 730.
         assert_dollars(month(&["mysql", "rds-proxy"]), 51.1 + 105.12);
     }

@@ -7,7 +7,7 @@ use http::{Method, Request, header};
 /// An operation of a backend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiCall {
-    /// The service as it is called in signatures: `dynamodb`, `s3`, `sqs`; and `mysql`, `rds-proxy`.
+    /// The service as it is called in signatures: `dynamodb`, `s3`, `sqs`; and `mysql`, `rds-proxy`, `memcached`.
     pub service: String,
     /// The operation: `UpdateItem`, `PutObject`, `Query`; the method, where it can't be told.
     pub operation: String,

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use backends::ministack::Ministack;
+use backends::{memcached::Memcached, ministack::Ministack};
 use local_lambda::Function;
 
 use super::{Protocol, Relay, Watch};
@@ -12,8 +12,8 @@ use crate::Database;
 #[derive(Debug)]
 pub(crate) struct Relays {
     emulator: Relay,
-    /// Each with the address that it stands for.
-    databases: Vec<(String, Relay)>,
+    /// The others, each with the address that it stands for.
+    others: Vec<(String, Relay)>,
     watch: Arc<Watch>,
 }
 
@@ -21,23 +21,24 @@ impl Relays {
     pub(crate) async fn start(
         ministack: &Ministack,
         database: Option<&Database>,
+        cache: Option<&Memcached>,
         watch: Watch,
     ) -> io::Result<Self> {
         let watch = Arc::new(watch);
         let upstream = ministack.endpoint().trim_start_matches("http://");
         let emulator = Relay::start(upstream, Protocol::Http, watch.clone()).await?;
-        let direct = database.map(|it| (it.address().to_owned(), "mysql"));
+        let direct = database.map(|it| (it.address().to_owned(), Protocol::MySql("mysql")));
         let proxy = database.and_then(Database::proxy);
-        let proxy = proxy.map(|proxy| (proxy.address().to_string(), "rds-proxy"));
-        let mut databases = Vec::new();
-        for (address, service) in direct.into_iter().chain(proxy) {
-            let protocol = Protocol::MySql(service);
+        let proxy = proxy.map(|it| (it.address().to_string(), Protocol::MySql("rds-proxy")));
+        let cache = cache.map(|it| (it.address(), Protocol::Memcached));
+        let mut others = Vec::new();
+        for (address, protocol) in [direct, proxy, cache].into_iter().flatten() {
             let relay = Relay::start(&address, protocol, watch.clone()).await?;
-            databases.push((address, relay));
+            others.push((address, relay));
         }
         Ok(Self {
             emulator,
-            databases,
+            others,
             watch,
         })
     }
@@ -52,8 +53,8 @@ impl Relays {
         let variables = backends::ministack::variables(&self.endpoint());
         for function in functions {
             for value in function.environment.values_mut() {
-                let database = self.databases.iter().find(|(address, _)| address == value);
-                if let Some((_, relay)) = database {
+                let known = self.others.iter().find(|(address, _)| address == value);
+                if let Some((_, relay)) = known {
                     *value = relay.address().to_string();
                 }
             }

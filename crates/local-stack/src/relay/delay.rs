@@ -20,7 +20,7 @@ pub(crate) enum Delays {
         unknown: Mutex<BTreeSet<ApiCall>>,
     },
     /// A call takes at least so long, whichever it is.
-    Pause(Duration),
+    Pause { cache: Duration, others: Duration },
     /// A caller is so far away, there and back.
     Caller(Duration),
 }
@@ -50,7 +50,13 @@ impl Delays {
     /// Fails where the profile does not say it; that is remembered.
     pub(crate) fn due(&self, call: &ApiCall, new_connection: bool) -> io::Result<Due> {
         match self {
-            Self::Pause(pause) => Ok(Due::At(Instant::now() + *pause)),
+            Self::Pause { cache, others } => {
+                let pause = match call.service.as_str() {
+                    "memcached" => cache,
+                    _ => others,
+                };
+                Ok(Due::At(Instant::now() + *pause))
+            }
             Self::Caller(round_trip) => Ok(Due::After(match new_connection {
                 true => *round_trip * (1 + ROUND_TRIPS_TO_CONNECT),
                 false => *round_trip,
@@ -68,7 +74,7 @@ impl Delays {
     /// The calls whose latency is not known. They were not passed on.
     pub(crate) fn unknown(&self) -> Vec<ApiCall> {
         match self {
-            Self::Pause(_) | Self::Caller(_) => Vec::new(),
+            Self::Pause { .. } | Self::Caller(_) => Vec::new(),
             Self::Backend { unknown, .. } => {
                 let unknown = unknown.lock().unwrap_or_else(PoisonError::into_inner);
                 unknown.iter().cloned().collect()
@@ -85,7 +91,7 @@ fn latency(
     let latency = profile.call(&call.service, &call.operation)?;
     let mut ms = latency.sample(&mut fastrand::Rng::new());
     if new_connection {
-        ms += profile.connecting(&call.operation)?;
+        ms += profile.connecting(&call.service, &call.operation)?;
     }
     Ok(Duration::from_secs_f64(ms / 1e3))
 }

@@ -19,6 +19,8 @@ pub(crate) enum Protocol {
     Http,
     /// MySQL's, in plain text, with the name of the service.
     MySql(&'static str),
+    /// memcached's, in text.
+    Memcached,
 }
 
 /// Reads along on one connection.
@@ -42,7 +44,8 @@ impl Reader {
     /// The connection was opened. To connect to a database, its login included, is a call.
     pub(crate) fn connected(&mut self) -> Option<ApiCall> {
         match self.protocol {
-            Protocol::Http => None,
+            // Only what is answered can be seen to end.
+            Protocol::Http | Protocol::Memcached => None,
             Protocol::MySql(service) => Some(call(service, "Connect")),
         }
     }
@@ -55,6 +58,7 @@ impl Reader {
         let found = match self.protocol {
             Protocol::Http => self.request(bytes),
             Protocol::MySql(service) => command(bytes).map(|operation| call(service, operation)),
+            Protocol::Memcached => self.line(bytes),
         };
         self.unanswered |= found.is_some();
         found
@@ -68,6 +72,26 @@ impl Reader {
         }
         self.unanswered = false;
         true
+    }
+
+    /// What is asked of memcached stands in a line (memcached, protocol.txt); a value may follow, which is looked at by nobody.
+    fn line(&mut self, bytes: &[u8]) -> Option<ApiCall> {
+        self.head.extend_from_slice(bytes);
+        let end = self.head.iter().position(|byte| *byte == b'\n');
+        if end.is_none() && self.head.len() < LONGEST_HEAD {
+            return None;
+        }
+        let line = String::from_utf8_lossy(&self.head[..end.unwrap_or_default()]);
+        let mut words = line.split_ascii_whitespace();
+        let operation = match words.next().unwrap_or_default() {
+            "get" | "gets" | "gat" | "gats" | "mg" => "Get",
+            "set" | "add" | "replace" | "cas" | "ms" => "Set",
+            other => other,
+        };
+        // Who says so waits for no answer.
+        let found = (words.next_back() != Some("noreply")).then(|| call("memcached", operation));
+        self.head.clear();
+        found
     }
 
     fn request(&mut self, bytes: &[u8]) -> Option<ApiCall> {
@@ -163,6 +187,25 @@ mod tests {
         assert_eq!(reader.sent(b"\x00\x01garbage\r\n\r\n"), None);
         assert_eq!(reader.sent(&[b'a'; LONGEST_HEAD]), None);
         assert_eq!(found(reader.sent(UPDATE)), "dynamodb UpdateItem");
+    }
+
+    #[test]
+    fn a_line_to_memcached_is_a_call_however_it_is_cut() {
+        for (sent, operation) in [
+            (&b"get a b\r\n"[..], "memcached Get"),
+            (b"set a 0 60 5\r\nget x\r\n", "memcached Set"),
+            (b"version\r\n", "memcached version"),
+        ] {
+            for cut in 1..sent.len() {
+                let mut reader = Reader::new(Protocol::Memcached);
+                assert_eq!(reader.connected(), None);
+                let (one, other) = sent.split_at(cut);
+                let calls = [reader.sent(one), reader.sent(other)].map(found);
+                assert_eq!(calls.concat(), operation, "cut at {cut}");
+            }
+        }
+        let mut reader = Reader::new(Protocol::Memcached);
+        assert_eq!(reader.sent(b"set a 0 0 1 noreply\r\n1\r\n"), None);
     }
 
     #[test]

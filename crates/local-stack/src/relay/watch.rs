@@ -12,6 +12,8 @@ use super::{ApiCall, Delays, Recorder, delay::Due, recorder::Handle};
 /// While a function waits for its backend in a Region, the core that it ran on does something else or nothing. What it does
 /// then takes longer than after an answer that comes at once: so no answer does.
 const PAUSE: Duration = Duration::from_millis(5);
+/// The same of a cache: who asks one does without it after a few milliseconds.
+const PAUSE_OF_CACHE: Duration = Duration::from_millis(1);
 
 /// What is done about calls.
 #[derive(Debug, Default)]
@@ -52,7 +54,10 @@ impl Watch {
     pub(crate) fn recording(recorder: Arc<Recorder>) -> Self {
         Self {
             recorder: Some(recorder),
-            delays: Some(Delays::Pause(PAUSE)),
+            delays: Some(Delays::Pause {
+                cache: PAUSE_OF_CACHE,
+                others: PAUSE,
+            }),
             ..Self::default()
         }
     }

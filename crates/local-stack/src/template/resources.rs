@@ -6,6 +6,7 @@ use serde_json::{Map, json};
 
 use super::{
     globals,
+    properties::Properties,
     scope::{Local, Scope},
     value::{Fault, Node, Value},
 };
@@ -19,15 +20,21 @@ const DATABASES: [&str; 2] = ["AWS::RDS::DBCluster", "AWS::RDS::DBInstance"];
 
 const DATABASE_PROXY: &str = "AWS::RDS::DBProxy";
 
+const CACHE: &str = "AWS::ElastiCache::CacheCluster";
+
 /// Types whose resources hold what functions read and write: made in the emulator.
 const STATE: [&str; 3] = ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"];
 
 /// Types, or the beginnings of their names, that a local run can do without: routes are read from the functions' events,
 /// everybody may do everything, logs are files, there is no network between a function and its database, and no certificate.
-const DISPENSABLE: [&str; 13] = [
+/// Servers and their load balancers are started from the template's metadata.
+const DISPENSABLE: [&str; 16] = [
     "AWS::ApiGatewayV2::",
+    "AWS::AutoScaling::",
     "AWS::CloudWatch::",
     "AWS::EC2::",
+    "AWS::ElastiCache::SubnetGroup",
+    "AWS::ElasticLoadBalancingV2::",
     "AWS::IAM::",
     "AWS::Lambda::Permission",
     "AWS::Logs::",
@@ -102,6 +109,9 @@ impl Resource<'_> {
         if self.kind == DATABASE_PROXY {
             return Ok(Local::DatabaseProxy);
         }
+        if self.kind == CACHE {
+            return self.cache(scope);
+        }
         if STATE.contains(&self.kind) {
             return Ok(Local::State);
         }
@@ -115,6 +125,19 @@ impl Resource<'_> {
             );
         }
         Ok(Local::Nothing(self.kind.to_owned()))
+    }
+
+    fn cache(&self, scope: &Scope) -> Result<Local, Fault> {
+        let properties = Properties {
+            node: &self.properties,
+            scope,
+        };
+        match properties.text("Engine")?.as_deref() {
+            Some("memcached") => Ok(Local::Cache),
+            _ => Err(self
+                .node
+                .fault(format!("{} must have Engine: memcached locally", self.id))),
+        }
     }
 
     /// A function's local name, the same as under `cargo lambda`: the last component of its `CodeUri`.

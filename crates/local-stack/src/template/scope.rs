@@ -27,6 +27,8 @@ pub(crate) enum Local {
     Database,
     /// A proxy in front of that server.
     DatabaseProxy,
+    /// A memcached: all of them are the same.
+    Cache,
     /// Of a type that has no local counterpart.
     Nothing(String),
     /// Not made, because its condition is false.
@@ -51,6 +53,8 @@ pub(crate) struct Endpoints {
     pub(crate) database: Option<String>,
     /// The proxy in front of it.
     pub(crate) database_proxy: Option<String>,
+    /// The cache.
+    pub(crate) cache: Option<String>,
 }
 
 impl Scope {
@@ -174,7 +178,7 @@ impl Scope {
             )),
             Some(Local::Function(function)) => Ok(Value::String(function.clone())),
             Some(Local::HttpApi) => Ok(Value::String(API_ID.to_owned())),
-            Some(Local::Database | Local::DatabaseProxy) => {
+            Some(Local::Database | Local::DatabaseProxy | Local::Cache) => {
                 Ok(Value::String(STACK_NAME.to_owned()))
             }
             other => Err(no_value(at, name, other)),
@@ -215,19 +219,26 @@ impl Scope {
                 Ok(Value::String(self.endpoints.api.clone()))
             }
             Some(Local::HttpApi) if attribute == "ApiId" => Ok(Value::String(API_ID.to_owned())),
-            Some(Local::Database) => match attribute {
-                "Endpoint.Address" | "ReadEndpoint.Address" => {
-                    endpoint(at, self.endpoints.database.as_ref())
+            Some(Local::Database) => {
+                let database = self.endpoints.database.as_deref();
+                match attribute {
+                    "Endpoint.Address" | "ReadEndpoint.Address" => database_endpoint(at, database),
+                    "Endpoint.Port" => {
+                        database_endpoint(at, database.map(|it| host_and_port(it).1))
+                    }
+                    _ => Err(no_attribute(at, resource, attribute)),
                 }
-                "Endpoint.Port" => {
-                    let database = self.endpoints.database.as_deref();
-                    let port = database.and_then(|address| address.rsplit(':').next());
-                    endpoint(at, port.map(str::to_owned).as_ref())
-                }
-                _ => Err(no_attribute(at, resource, attribute)),
-            },
+            }
             Some(Local::DatabaseProxy) if attribute == "Endpoint" => {
-                endpoint(at, self.endpoints.database_proxy.as_ref())
+                database_endpoint(at, self.endpoints.database_proxy.as_deref())
+            }
+            Some(Local::Cache) => {
+                let cache = self.endpoints.cache.as_deref().map(host_and_port);
+                match attribute {
+                    "ConfigurationEndpoint.Address" => cache_endpoint(at, cache.map(|it| it.0)),
+                    "ConfigurationEndpoint.Port" => cache_endpoint(at, cache.map(|it| it.1)),
+                    _ => Err(no_attribute(at, resource, attribute)),
+                }
             }
             Some(Local::Function(_) | Local::HttpApi | Local::DatabaseProxy) => {
                 Err(no_attribute(at, resource, attribute))
@@ -307,10 +318,26 @@ fn no_attribute(at: &Node, resource: &str, attribute: &str) -> Fault {
     at.fault(format!("{resource}.{attribute} has no value locally"))
 }
 
-fn endpoint(at: &Node, address: Option<&String>) -> Result<Value, Fault> {
-    address
-        .map(|address| Value::String(address.clone()))
-        .ok_or_else(|| Fault::skip(at.line, backends::mariadb::not_installed().to_string()))
+/// Of `HOST:PORT`.
+fn host_and_port(address: &str) -> (&str, &str) {
+    address.rsplit_once(':').unwrap_or((address, ""))
+}
+
+fn database_endpoint(at: &Node, part: Option<&str>) -> Result<Value, Fault> {
+    endpoint(at, part, backends::mariadb::not_installed)
+}
+
+fn cache_endpoint(at: &Node, part: Option<&str>) -> Result<Value, Fault> {
+    endpoint(at, part, backends::memcached::not_installed)
+}
+
+fn endpoint(
+    at: &Node,
+    part: Option<&str>,
+    not_installed: fn() -> backends::Error,
+) -> Result<Value, Fault> {
+    part.map(|part| Value::String(part.to_owned()))
+        .ok_or_else(|| Fault::skip(at.line, not_installed().to_string()))
 }
 
 fn no_value(at: &Node, name: &str, resource: Option<&Local>) -> Fault {
@@ -340,6 +367,7 @@ mod tests {
                 local("Api", Local::HttpApi),
                 local("Database", Local::Database),
                 local("Proxy", Local::DatabaseProxy),
+                local("Cache", Local::Cache),
                 local("Topic", Local::Nothing("AWS::SNS::Topic".to_owned())),
                 local("Extra", Local::Off),
             ]),
@@ -347,6 +375,7 @@ mod tests {
                 api: "http://127.0.0.1:9000".to_owned(),
                 database: Some("127.0.0.1:3306".to_owned()),
                 database_proxy: Some("127.0.0.1:3307".to_owned()),
+                cache: Some("127.0.0.1:11211".to_owned()),
             },
         }
     }
@@ -431,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_and_its_proxy_have_their_local_addresses() {
+    fn databases_proxies_and_caches_have_their_local_addresses() {
         assert_eq!(
             evaluated("[!GetAtt Database.Endpoint.Address, !GetAtt [Database, Endpoint.Port]]"),
             r#"["127.0.0.1:3306","3306"]"#
@@ -439,6 +468,12 @@ mod tests {
         assert_eq!(
             evaluated("!Sub '${Proxy.Endpoint} ${Database}'"),
             r#""127.0.0.1:3307 local""#
+        );
+        assert_eq!(
+            evaluated(
+                "!Sub '${Cache.ConfigurationEndpoint.Address}:${Cache.ConfigurationEndpoint.Port} ${Cache}'"
+            ),
+            r#""127.0.0.1:11211 local""#
         );
         assert_eq!(
             fault("!GetAtt Proxy.Arn"),

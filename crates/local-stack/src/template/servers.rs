@@ -5,6 +5,9 @@
 //!   for it) and `{template}` (the template's) are filled in;
 //! - `Path`, where a GET is answered, and `HealthPath`, answered with a 2xx when it is healthy;
 //! - `BuiltBy`, the command that makes the program, and `Optional: true` if it can't be had everywhere;
+//! - `Needs`, backends that it is led to by its environment, `database` (`DATABASE_HOST` and so on, as the functions are) and
+//!   `cache` (`CACHE_ADDRESS`);
+//! - `TargetGroup`, the logical id of the load balancer's target group that it stands in, and `Processes`, how many of it;
 //! - `PaidByTheHour`, items of the price list and how many of each it has when deployed;
 //! - `Description` and, as everything, `Condition`.
 
@@ -13,22 +16,29 @@ use std::{collections::BTreeMap, path::Path};
 use backends::program;
 
 use super::{
+    load_balancer::{self, LoadBalancer},
     properties::Properties,
     scope::Scope,
     value::{Fault, Node},
 };
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 12] = [
     "Arguments",
     "BuiltBy",
     "Condition",
     "Description",
     "HealthPath",
+    "Needs",
     "Optional",
     "PaidByTheHour",
     "Path",
+    "Processes",
     "Program",
+    "TargetGroup",
 ];
+
+/// More than that are no load for this machine but a mistake.
+const MOST_PROCESSES: u32 = 100;
 
 /// A server as the template describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +47,22 @@ pub(crate) struct Server {
     pub(crate) description: Option<String>,
     pub(crate) path: String,
     pub(crate) paid_by_the_hour: BTreeMap<String, f64>,
+    pub(crate) needs: Vec<Need>,
+    /// How many of it run.
+    pub(crate) processes: u32,
+    /// What stands in front of them.
+    pub(crate) load_balancer: Option<LoadBalancer>,
     pub(crate) built_by: String,
     pub(crate) is_optional: bool,
     /// The line where its program is named.
     pub(crate) line: usize,
+}
+
+/// A backend that a server is led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Database,
+    Cache,
 }
 
 /// Those whose condition holds, in the template's order.
@@ -56,7 +78,15 @@ pub(crate) fn read(root: &Node, scope: &Scope, template: &Path) -> Result<Vec<Se
                 continue;
             }
         }
-        read.push(server(name, node, scope, template)?);
+        let mut server = server(name, node, scope, template)?;
+        if let Some(group) = node.get("TargetGroup") {
+            let named = group.text().unwrap_or_default();
+            server.load_balancer = Some(load_balancer::read(root, scope, group, &named)?);
+        } else if server.processes > 1 {
+            let fault = format!("{name} has several Processes and no TargetGroup");
+            return Err(node.fault(fault));
+        }
+        read.push(server);
     }
     Ok(read)
 }
@@ -85,16 +115,30 @@ fn server(name: &str, node: &Node, scope: &Scope, template: &Path) -> Result<Ser
             number.ok_or_else(|| units.fault(format!("{item} must be a number of units")))?;
         paid_by_the_hour.insert(item.clone(), number);
     }
+    let mut needs = Vec::new();
+    for need in node.get("Needs").map_or(&[][..], Node::items) {
+        needs.push(match need.as_str() {
+            Some("database") => Need::Database,
+            Some("cache") => Need::Cache,
+            _ => return Err(need.fault("a server needs a database or a cache")),
+        });
+    }
     Ok(Server {
         settings: program::Settings {
             name: name.to_owned(),
             program: absolute(&directory.join(&program_path))?,
+            variables: Vec::new(),
             arguments,
             health_path: properties.required("HealthPath", name, node)?.1,
         },
         description: properties.text("Description")?,
         path: properties.required("Path", name, node)?.1,
         paid_by_the_hour,
+        needs,
+        processes: properties
+            .whole("Processes", 1..=MOST_PROCESSES)?
+            .unwrap_or(1),
+        load_balancer: None,
         built_by: properties.required("BuiltBy", name, node)?.1,
         is_optional: properties.flag("Optional")?.unwrap_or_default(),
         line: program.line,
@@ -119,6 +163,7 @@ Metadata:
       Arguments: [--port, '{port}', '{template}/one.py']
       HealthPath: /healthz
       Path: /hits
+      Needs: [database, cache]
       PaidByTheHour: {vcpu: 0.25}
     two:
       Condition: WithBaselines
@@ -146,6 +191,8 @@ Resources: {}
             ["--port", "{port}", "/project/one.py"]
         );
         assert_eq!(one.paid_by_the_hour["vcpu"], 0.25);
+        assert_eq!(one.needs, [Need::Database, Need::Cache]);
+        assert_eq!(one.processes, 1);
         assert!(!one.is_optional);
     }
 
@@ -163,14 +210,14 @@ Resources: {}
     fn what_is_wrong_is_named_with_its_line() {
         for (from, to, expected) in [
             (
-                "      Path: /hits\n      PaidBy",
-                "      PaidBy",
+                "      Path: /hits\n      Needs",
+                "      Needs",
                 "8: one has no Path",
             ),
             (
                 "vcpu: 0.25",
                 "vcpu: few",
-                "14: vcpu must be a number of units",
+                "15: vcpu must be a number of units",
             ),
             (
                 "BuiltBy: make one",
@@ -180,7 +227,22 @@ Resources: {}
             (
                 "Condition: With",
                 "Condition: Without",
-                "16: there is no condition WithoutBaselines",
+                "17: there is no condition WithoutBaselines",
+            ),
+            (
+                "[database, cache]",
+                "[coffee]",
+                "14: a server needs a database or a cache",
+            ),
+            (
+                "Needs: [database, cache]",
+                "Processes: 2",
+                "8: one has several Processes and no TargetGroup",
+            ),
+            (
+                "Needs: [database, cache]",
+                "TargetGroup: Group",
+                "14: there is no target group Group",
             ),
         ] {
             assert!(TEMPLATE.contains(from), "{from}");

@@ -8,6 +8,7 @@ mod client;
 mod common;
 mod distances;
 mod faults;
+mod load_balancer;
 mod queue;
 mod rds_faults;
 mod rds_functions;

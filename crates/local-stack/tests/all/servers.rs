@@ -16,7 +16,7 @@ async fn the_counters_on_plain_servers_run_beside_the_functions_and_end_with_the
         assert_eq!(server.path(), "/hits");
         assert!(server.url().starts_with("http://127.0.0.1:"));
         assert!(!server.paid_by_the_hour().is_empty());
-        let process = Path::new("/proc").join(server.process_id().to_string());
+        let process = Path::new("/proc").join(server.process_ids()[0].to_string());
         let name = fs::read_to_string(process.join("comm")).unwrap();
         assert_eq!(name.trim(), "counter-server");
         processes.push(process);

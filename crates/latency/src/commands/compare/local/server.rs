@@ -33,7 +33,8 @@ impl MeasuredServer<'_> {
     pub(super) fn row(&self, like: Row) -> Row {
         let row = like.without_values();
         let row = row.text(columns::ARCHITECTURE, self.server.name());
-        let peak = local_lambda::peak_memory(self.server.process_id());
+        let ids = self.server.process_ids().into_iter();
+        let peak: Option<u64> = ids.map(local_lambda::peak_memory).sum();
         lost_hits::beside(self.called.beside(row), self.called.burst)
             .failures(&self.called.failures())
             .milliseconds(columns::INIT_MS, Some(self.server.started_in()))
