@@ -354,7 +354,7 @@ Resources:
             (
                 "Protocol: HTTP\n      Default",
                 "Protocol: HTTPS\n      Default",
-                "5: Listener must have Protocol: HTTP locally",
+                "4: Listener must have Protocol: HTTP locally",
             ),
             (
                 "Port: 80\n",
@@ -364,28 +364,28 @@ Resources:
             (
                 "Field: path-pattern, Values",
                 "Field: host-header, Values",
-                "19: only conditions on path-pattern are supported locally",
+                "18: only conditions on path-pattern are supported locally",
             ),
-            ("      Priority: 20\n", "", "14: Second has no Priority"),
+            ("      Priority: 20\n", "", "13: Second has no Priority"),
             (
                 "Priority: 20",
                 "Priority: 0",
-                "18: Priority must be a whole number from 1 to 50000",
+                "17: Priority must be a whole number from 1 to 50000",
             ),
             (
                 "{Type: fixed-response, FixedResponseConfig: {StatusCode: 403, MessageBody: secret}}",
                 "{Type: redirect, RedirectConfig: {StatusCode: HTTP_301}}",
-                "27: only the actions forward and fixed-response are supported locally",
+                "26: only the actions forward and fixed-response are supported locally",
             ),
             (
                 "{Type: fixed-response, FixedResponseConfig: {StatusCode: 403, MessageBody: secret}}",
                 "{Type: forward, TargetGroupArn: !Ref Other}",
-                "27: First must forward to Group, the only target group with servers locally",
+                "26: First must forward to Group, the only target group with servers locally",
             ),
             (
                 "MessageBody: nothing here",
                 "MessageBody: $host",
-                "13: locally a fixed response needs a MessageBody without $",
+                "12: locally a fixed response needs a MessageBody without $",
             ),
         ] {
             assert!(TEMPLATE.contains(from), "{from}");
