@@ -18,10 +18,11 @@ pub(crate) enum Intrinsic {
     Select,
     Split,
     EachMemberEquals,
+    Base64,
 }
 
 impl Intrinsic {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Ref,
         Self::GetAtt,
         Self::Sub,
@@ -37,6 +38,7 @@ impl Intrinsic {
         Self::Select,
         Self::Split,
         Self::EachMemberEquals,
+        Self::Base64,
     ];
 
     /// By its long name, such as `Fn::Sub`.
@@ -61,6 +63,7 @@ impl Intrinsic {
             Self::Select => "Fn::Select",
             Self::Split => "Fn::Split",
             Self::EachMemberEquals => "Fn::EachMemberEquals",
+            Self::Base64 => "Fn::Base64",
         }
     }
 }

@@ -137,12 +137,13 @@ impl Scope {
                 let name = intrinsic.name();
                 Err(argument.fault(format!("{name} has its place in Conditions only")))
             }
-            // Networks, rules and roles are made of them, and there are none here.
+            // Networks, rules, roles and virtual machines are made of them, and there are none here.
             Intrinsic::Cidr
             | Intrinsic::GetAzs
             | Intrinsic::Select
             | Intrinsic::Split
-            | Intrinsic::EachMemberEquals => {
+            | Intrinsic::EachMemberEquals
+            | Intrinsic::Base64 => {
                 let name = intrinsic.name();
                 Err(argument.fault(format!("{name} is not supported locally")))
             }

@@ -8,7 +8,8 @@
 //! - `Needs`, backends that it is led to by its environment, `database` (`DATABASE_HOST` and so on, as the functions are) and
 //!   `cache` (`CACHE_ADDRESS`);
 //! - `TargetGroup`, the logical id of the load balancer's target group that it stands in, and `Processes`, how many of it;
-//! - `PaidByTheHour`, items of the price list and how many of each it has when deployed;
+//! - `PaidByTheHour`, items of the price list and how many of each it has when deployed, and `EachPaidByTheHour`, the same of
+//!   each process;
 //! - `Description` and, as everything, `Condition`.
 
 use std::{collections::BTreeMap, path::Path};
@@ -22,11 +23,12 @@ use super::{
     value::{Fault, Node},
 };
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "Arguments",
     "BuiltBy",
     "Condition",
     "Description",
+    "EachPaidByTheHour",
     "HealthPath",
     "Needs",
     "Optional",
@@ -108,12 +110,16 @@ fn server(name: &str, node: &Node, scope: &Scope, template: &Path) -> Result<Ser
         let text = text.ok_or_else(|| argument.fault("an argument must be a string"))?;
         arguments.push(text.replace("{template}", &beside));
     }
+    let processes = properties.whole("Processes", 1..=MOST_PROCESSES)?;
+    let processes = processes.unwrap_or(1);
     let mut paid_by_the_hour = BTreeMap::new();
-    for (item, units) in node.get("PaidByTheHour").map_or(&[][..], Node::entries) {
-        let number = units.text().and_then(|text| text.parse().ok());
-        let number =
-            number.ok_or_else(|| units.fault(format!("{item} must be a number of units")))?;
-        paid_by_the_hour.insert(item.clone(), number);
+    for (key, times) in [("PaidByTheHour", 1), ("EachPaidByTheHour", processes)] {
+        for (item, units) in node.get(key).map_or(&[][..], Node::entries) {
+            let number: Option<f64> = units.text().and_then(|text| text.parse().ok());
+            let number =
+                number.ok_or_else(|| units.fault(format!("{item} must be a number of units")))?;
+            *paid_by_the_hour.entry(item.clone()).or_default() += number * f64::from(times);
+        }
     }
     let mut needs = Vec::new();
     for need in node.get("Needs").map_or(&[][..], Node::items) {
@@ -135,9 +141,7 @@ fn server(name: &str, node: &Node, scope: &Scope, template: &Path) -> Result<Ser
         path: properties.required("Path", name, node)?.1,
         paid_by_the_hour,
         needs,
-        processes: properties
-            .whole("Processes", 1..=MOST_PROCESSES)?
-            .unwrap_or(1),
+        processes,
         load_balancer: None,
         built_by: properties.required("BuiltBy", name, node)?.1,
         is_optional: properties.flag("Optional")?.unwrap_or_default(),
@@ -204,6 +208,27 @@ Resources: {}
         };
         assert_eq!(names("none"), ["one"]);
         assert_eq!(names("all"), ["one", "two"]);
+    }
+
+    #[test]
+    fn what_each_process_has_is_paid_for_each() {
+        let balanced = TEMPLATE
+            .replace(
+                "PaidByTheHour: {vcpu: 0.25}",
+                "PaidByTheHour: {vcpu: 1}\n      EachPaidByTheHour: {vcpu: 0.25}\n      Processes: 4\n      TargetGroup: Targets",
+            )
+            .replace(
+                "Resources: {}",
+                "Resources:
+  Targets: {Type: AWS::ElasticLoadBalancingV2::TargetGroup}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties: {Protocol: HTTP, DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]}",
+            );
+        let one = servers(&balanced, "none").unwrap().remove(0);
+        assert_eq!(one.processes, 4);
+        assert!(one.load_balancer.is_some());
+        assert_eq!(one.paid_by_the_hour["vcpu"], 2.0);
     }
 
     #[test]
