@@ -1,5 +1,7 @@
 //! The database of a stack: a MariaDB of its own, or a server that runs already.
 
+use std::{error, fmt, pin::Pin, sync::Arc};
+
 use backends::mariadb::MariaDb;
 use local_rds_proxy::RdsProxy;
 use mysql_async::{Opts, UrlError};
@@ -13,8 +15,40 @@ pub struct DatabaseSettings {
     pub url: Option<String>,
     /// What a server of the stack's own is started with.
     pub server: backends::mariadb::Options,
+    /// What is done to a server of the stack's own before the servers start that read it: they may fill a cache from it.
+    pub prepare: Option<Prepare>,
     /// Whether a stack whose database can't be had is an error. Otherwise the functions that need it are left out.
     pub required: bool,
+}
+
+/// What fills a database, told its URL.
+#[derive(Clone)]
+pub struct Prepare(Arc<dyn Fn(String) -> Preparing + Send + Sync>);
+
+type Preparing = Pin<Box<dyn Future<Output = Result<(), PrepareError>> + Send>>;
+
+/// Why a database is not filled.
+pub type PrepareError = Box<dyn error::Error + Send + Sync>;
+
+impl Prepare {
+    /// By this, which is given `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    pub fn with<F>(prepare: impl Fn(String) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), PrepareError>> + Send + 'static,
+    {
+        Self(Arc::new(move |url| Box::pin(prepare(url))))
+    }
+
+    pub(crate) async fn run(&self, database: &Database) -> Result<(), Error> {
+        let prepared = (self.0)(database.url.clone()).await;
+        prepared.map_err(Error::Prepare)
+    }
+}
+
+impl fmt::Debug for Prepare {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Prepare")
+    }
 }
 
 /// Why a URL leads to no database.

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::UrlFault;
+use crate::{PrepareError, UrlFault};
 
 /// Why a stack can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum Error {
     /// The emulator or the database is missing, ended, or did not do what it was asked.
     #[error(transparent)]
     Backend(#[from] backends::Error),
+    /// The database can't be filled.
+    #[error("the database can't be filled: {0}")]
+    Prepare(PrepareError),
     /// The stand-in for RDS Proxy that the template has can't be had.
     #[error(transparent)]
     DatabaseProxy(#[from] local_rds_proxy::Error),

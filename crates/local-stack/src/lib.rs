@@ -15,7 +15,7 @@ mod stack;
 mod template;
 mod way_in;
 
-pub use database::{Database, DatabaseSettings, UrlFault};
+pub use database::{Database, DatabaseSettings, Prepare, PrepareError, UrlFault};
 pub use error::Error;
 pub use region::Architecture;
 pub use relay::ApiCall;

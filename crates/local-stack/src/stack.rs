@@ -383,6 +383,9 @@ async fn database(
             Err(error) => return Err(error.into()),
         },
     };
+    if let (Some(prepare), Some(_)) = (&settings.prepare, database.server()) {
+        prepare.run(&database).await?;
+    }
     if let Some(pool) = &needed.proxy {
         database.start_proxy(pool).await?;
     }

@@ -12,6 +12,7 @@ mod load_balancer;
 mod queue;
 mod rds_faults;
 mod rds_functions;
+mod readings;
 mod recorded;
 mod servers;
 mod stack;
