@@ -54,9 +54,11 @@ pub(super) async fn functions(aws: &Aws, stack: &str) -> anyhow::Result<Vec<Stac
     Ok(functions)
 }
 
-/// `CounterS3` is called counter-s3: a capital letter begins a word.
+/// `CounterS3` is called counter-s3: a capital letter begins a word. `ReadingsFunction` is called readings: a parameter has
+/// that name.
 fn kebab_case(logical_id: &str) -> String {
     let mut name = String::new();
+    let logical_id = logical_id.strip_suffix("Function").unwrap_or(logical_id);
     for letter in logical_id.chars() {
         if letter.is_ascii_uppercase() && !name.is_empty() {
             name.push('-');
@@ -123,6 +125,7 @@ mod tests {
         assert_eq!(kebab_case("CounterDynamodb"), "counter-dynamodb");
         assert_eq!(kebab_case("CounterS3"), "counter-s3");
         assert_eq!(kebab_case("Empty"), "empty");
+        assert_eq!(kebab_case("ReadingsFunction"), "readings");
     }
 
     #[test]

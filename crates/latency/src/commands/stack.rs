@@ -96,15 +96,20 @@ pub(super) async fn with_reports<T>(
     .await
 }
 
-/// The path under which a function can be called without knowing anything of it.
-pub(super) fn path(function: &ServedFunction) -> Option<&str> {
+/// The path under which a function can be called without knowing anything of it: that of a route without parameters, or of the
+/// template's output with its URL.
+pub(super) fn path<'a>(stack: &'a Stack, function: &'a ServedFunction) -> Option<&'a str> {
     let callable = |route: &&Route| {
         let get = matches!(&route.method, RouteMethod::Any)
             || matches!(&route.method, RouteMethod::Only(method) if method == "GET");
         get && route.path.starts_with('/') && !route.path.contains('{')
     };
-    let route = function.routes.iter().find(callable)?;
-    Some(&route.path)
+    let route = function.routes.iter().find(callable);
+    route.map(|route| &*route.path).or_else(|| {
+        let output = format!("{}Url", function.logical_id);
+        let (_, address) = stack.outputs().get(&output)?.split_once("://")?;
+        address.find('/').map(|path| &address[path..])
+    })
 }
 
 /// The server of this name.
@@ -147,9 +152,9 @@ pub(super) fn called<'a>(
         .iter()
         .find(|function| function.name == name)
         .ok_or_else(|| missing(functions, template, name))?;
-    let path = path(function).ok_or_else(|| {
+    let path = path(stack, function).ok_or_else(|| {
         BadInput(format!(
-            "function '{name}' has no GET route without parameters"
+            "function '{name}' has no GET route without parameters, and no output with a URL"
         ))
     })?;
     Ok((function, path))

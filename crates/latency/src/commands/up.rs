@@ -69,7 +69,7 @@ fn architectures(stack: &Stack, region: &str) -> Architectures {
     let functions = stack.functions().iter().filter_map(|function| {
         Some(Architecture {
             description: function.description.clone(),
-            ..Architecture::new(&function.name, path(function)?)
+            ..Architecture::new(&function.name, path(stack, function)?)
         })
     });
     Architectures {

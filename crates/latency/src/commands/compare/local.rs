@@ -48,7 +48,7 @@ async fn measure<'a>(
     let mut found = Found::nothing(stack);
     let timeout = arguments.common.timeout;
     for function in stack.functions() {
-        if let Some(path) = path(function) {
+        if let Some(path) = path(stack, function) {
             let url = format!("{}{path}", stack.url());
             let called = Called::not_yet(target(&url, timeout).await?);
             let function = Measured::nothing(function, path, called);
