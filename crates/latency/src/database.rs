@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use local_stack::{DatabaseSettings, has_database};
+use local_stack::{DatabaseSettings, Prepare, conditions, has_database};
+use mysql_async::{Conn, Opts, OptsBuilder};
 use rds_access::seed::{Cache, CacheError};
 
 use crate::{cli::Template, output::Progress};
@@ -15,6 +16,13 @@ const MANY: u64 = 1_000_000;
 
 /// Rows that are made within seconds, and are as hard to find.
 const FEW: u64 = 100_000;
+
+/// With this condition of the template, servers fill a cache with customers and readings before they listen.
+const WITH_READINGS: &str = "WithReadings";
+
+/// As many as the published study had.
+const CUSTOMERS: u64 = 5_000;
+const READINGS_EACH: u64 = 10;
 
 /// What the template's stack needs to have its database: the first time, a table is filled for it.
 ///
@@ -34,6 +42,15 @@ pub async fn settings(template: &Template) -> anyhow::Result<DatabaseSettings> {
             Err(CacheError::MariaDb(backends::Error::NotInstalled { .. })) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    let holds = conditions(&template.template, &parameters)?;
+    if holds.get(WITH_READINGS).copied().unwrap_or_default() {
+        settings.prepare = Some(Prepare::with(async |url: String| {
+            let options = OptsBuilder::from_opts(Opts::from_url(&url)?).prefer_socket(false);
+            let mut connection = Conn::new(options).await?;
+            readings::seed::fill(&mut connection, CUSTOMERS, READINGS_EACH, |_| {}).await?;
+            Ok(connection.disconnect().await?)
+        }));
     }
     Ok(settings)
 }
