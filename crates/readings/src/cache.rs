@@ -16,10 +16,10 @@ use async_memcached::{AsciiProtocol as _, Client, Error as ClientError, Status};
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
-use crate::{Key, circuit::Circuit, timer::Timer};
+use crate::{Key, circuit::Circuit};
 
 /// How long the cache may take for what is asked together, connecting included: a hit inside an Availability Zone takes less
 /// than one millisecond, a query a few. Who comes while others are asked for waits for them first, so a request waits for the
@@ -210,7 +210,6 @@ struct Connection {
 impl Connection {
     async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(TOGETHER);
-        let mut timer = Timer::new();
         while waiting.recv_many(&mut jobs, TOGETHER).await > 0 {
             jobs.retain(|job| !job.is_given_up());
             if jobs.is_empty() {
@@ -219,8 +218,7 @@ impl Connection {
             let is_opening = jobs.iter().any(|job| matches!(job, Job::Open(_)));
             let deadline = if is_opening { TO_OPEN } else { self.deadline };
             // Whoever is not answered when this ends is told so by that.
-            let work = self.work(std::mem::take(&mut jobs));
-            let done = timer.within(deadline, work).await;
+            let done = timeout(deadline, self.work(std::mem::take(&mut jobs))).await;
             match done.unwrap_or(Err(Error::TimedOut(deadline))) {
                 Ok(()) => self.circuit.succeeded(),
                 Err(error) => {

@@ -16,7 +16,6 @@ mod schema;
 pub mod seed;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod timer;
 
 pub use cache::{Cache, DEADLINE};
 pub use customer_id::{CustomerId, NotAnId};
