@@ -121,17 +121,14 @@ impl Serving {
             ("DATABASE_PASSWORD", database.password().to_owned()),
             ("CACHE_ADDRESS", cache.address()),
         ];
-        let variables = variables.map(|(name, value)| format!("{name}={value}"));
-        let program = std::path::absolute(program)?.display().to_string();
         let arguments = arguments.iter().map(|it| (*it).to_owned());
         let program = Program::start(Settings {
             name: name.to_owned(),
-            program: "/usr/bin/env".into(),
-            arguments: variables
-                .into_iter()
-                .chain([program, "--port={port}".to_owned()])
+            program: std::path::absolute(program)?,
+            arguments: std::iter::once("--port={port}".to_owned())
                 .chain(arguments)
                 .collect(),
+            variables: variables.into(),
             health_path: "/healthz".to_owned(),
         })
         .await?;
