@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/debug/latency
 # With these the template has everything: the functions that read a database, which locally is a MariaDB, and the baselines.
-EVERYTHING := --parameter Database=aurora --parameter Baselines=all
+EVERYTHING := --parameter Database=aurora --parameter Baselines=all --parameter Readings=all
 
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
@@ -37,7 +37,7 @@ bench: functions servers baselines baseline-go latency mariadb memcached nginx .
 
 test: format lint unit-tests validate ## Run every check
 
-test-deploy: validate functions functions-arm64 servers baselines mariadb memcached .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
+test-deploy: validate functions functions-arm64 servers baselines mariadb memcached nginx .tools/ministack.installed ## Deploy template.yaml to the emulator and try everything
 	@echo "== sam deploy"
 	@# In a temporary directory of its own, which rmdir refuses to remove if anything was left behind in it.
 	@directory=$$(mktemp -d) && TMPDIR=$$directory PATH=$(CURDIR)/.tools/lambda-javascript/with-sdk:$$PATH cargo test --quiet --locked --workspace --test deploy && rmdir "$$directory"

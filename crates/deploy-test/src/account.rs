@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy)]
 pub(crate) struct Query(&'static str, &'static str);
 
+pub(crate) const AUTOSCALING: Query = Query("autoscaling", "2011-01-01");
 pub(crate) const CLOUDFORMATION: Query = Query("cloudformation", "2010-05-15");
 pub(crate) const CLOUDWATCH: Query = Query("monitoring", "2010-08-01");
 pub(crate) const EC2: Query = Query("ec2", "2016-11-15");
+pub(crate) const ELASTICACHE: Query = Query("elasticache", "2015-02-02");
+pub(crate) const ELB: Query = Query("elasticloadbalancing", "2015-12-01");
 pub(crate) const IAM: Query = Query("iam", "2010-05-08");
 pub(crate) const RDS: Query = Query("rds", "2014-10-31");
 
@@ -159,6 +162,17 @@ impl Account {
         successful(answer, path)
     }
 
+    /// What is at an address that an API has given, as far as it is text.
+    pub(crate) async fn download(&self, url: &str) -> anyhow::Result<String> {
+        let (_, rest) = url.split_once("://").context("an address is a URL")?;
+        let path = rest.find('/').map_or("/", |at| &rest[at..]);
+        let answer = self
+            .ministack
+            .request("lambda", Request::get(path), "")
+            .await?;
+        successful(answer, path)
+    }
+
     /// Invokes a function and waits for its answer.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Answer> {
         let request = Request::post(format!("{FUNCTIONS}/{function}/invocations"));
@@ -250,6 +264,69 @@ impl Account {
                 "DescribeSecurityGroups",
                 everything,
                 "groupId",
+            ),
+            (
+                "AWS::EC2::InternetGateway",
+                EC2,
+                "DescribeInternetGateways",
+                everything,
+                "internetGatewayId",
+            ),
+            (
+                "AWS::EC2::RouteTable",
+                EC2,
+                "DescribeRouteTables",
+                everything,
+                "routeTableId",
+            ),
+            (
+                "AWS::EC2::LaunchTemplate",
+                EC2,
+                "DescribeLaunchTemplates",
+                everything,
+                "launchTemplateId",
+            ),
+            (
+                "AWS::AutoScaling::AutoScalingGroup",
+                AUTOSCALING,
+                "DescribeAutoScalingGroups",
+                everything,
+                "AutoScalingGroupName",
+            ),
+            (
+                "AWS::IAM::InstanceProfile",
+                IAM,
+                "ListInstanceProfiles",
+                everything,
+                "InstanceProfileName",
+            ),
+            (
+                "AWS::ElasticLoadBalancingV2::LoadBalancer",
+                ELB,
+                "DescribeLoadBalancers",
+                everything,
+                "LoadBalancerArn",
+            ),
+            (
+                "AWS::ElasticLoadBalancingV2::TargetGroup",
+                ELB,
+                "DescribeTargetGroups",
+                everything,
+                "TargetGroupArn",
+            ),
+            (
+                "AWS::ElastiCache::CacheCluster",
+                ELASTICACHE,
+                "DescribeCacheClusters",
+                everything,
+                "CacheClusterId",
+            ),
+            (
+                "AWS::ElastiCache::SubnetGroup",
+                ELASTICACHE,
+                "DescribeCacheSubnetGroups",
+                everything,
+                "CacheSubnetGroupName",
             ),
             (
                 "AWS::RDS::DBCluster",

@@ -25,6 +25,7 @@ use crate::{
     checks::{
         agreement::{self, Understood},
         event_sources, invocations, lifecycle, observability, page, roles, routes, secrets,
+        servers,
     },
     combinations::Combination,
     deployed::Deployed,
@@ -117,12 +118,14 @@ async fn everything(root: &Path, combination: &Combination, updates: bool) -> an
     agreement::check(&account, &deployed, &understood).await?;
     roles::check(&account, &deployed).await?;
     secrets::check(&deployed)?;
+    servers::check(&account, &deployed).await?;
     observability::check(&account, &deployed).await?;
     page::check(&account, &deployed).await?;
     gaps::service_integrations::may_be_used(&account, &deployed).await?;
     gaps::database_server::may_be_used(&account, &deployed).await?;
 
     let _database = gaps::database_server::lead_to_mariadb(&account, &deployed).await?;
+    let _cache = gaps::cache_server::lead_to_memcached(&account, &deployed).await?;
     invocations::check(&account, &deployed, functions, root).await?;
     gaps::definition::add_routes(&account, &deployed).await?;
     routes::check(&account, &deployed, functions, root).await?;

@@ -17,6 +17,9 @@ use crate::gaps::database_proxy;
 /// Where the functions are built, and the template's `CodeUri` leads to.
 pub(crate) const PACKAGES: &str = "target/lambda";
 
+/// Where the servers are built.
+const SERVERS: &str = "target/servers";
+
 /// A directory that can be deployed from, and changed, without a change to the repository.
 pub(crate) struct Project {
     directory: TempDir,
@@ -41,11 +44,11 @@ impl Project {
             // JSON is YAML.
             fs::write(&template, json.to_string())?;
         }
-        for folder in ["certificates", "baselines"] {
-            symlink(root.join(folder), directory.path().join(folder))?;
-        }
         let copies = directory.path().join(PACKAGES);
         fs::create_dir_all(&copies)?;
+        for folder in ["certificates", "baselines", SERVERS] {
+            symlink(root.join(folder), directory.path().join(folder))?;
+        }
         let built = packages
             .read_dir()
             .with_context(|| format!("{} is not built", packages.display()))?;

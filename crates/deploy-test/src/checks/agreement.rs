@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{APIS, Account},
     deployed::{self, Deployed, DeployedFunction, Resource, Target, entries},
-    gaps::{database_proxy, database_server},
+    gaps::{cache_server, database_proxy, database_server},
     log::say,
 };
 
@@ -38,6 +38,9 @@ impl Understood {
             if let Some(proxy) = database.proxy() {
                 names.add(&proxy.address().to_string(), DATABASE_PROXY_ENDPOINT);
             }
+        }
+        if let Some(cache) = stack.cache() {
+            names.add(&cache.address(), CACHE_ENDPOINT);
         }
         for function in &functions {
             let name = format!(":function:{}", function.name);
@@ -77,6 +80,8 @@ const API_ENDPOINT: &str = "{ApiEndpoint}";
 /// The same for the database's and the proxy's.
 const DATABASE_ENDPOINT: &str = "{DatabaseEndpoint}";
 const DATABASE_PROXY_ENDPOINT: &str = "{DatabaseProxyEndpoint}";
+/// The same for the cache's, with its port.
+const CACHE_ENDPOINT: &str = "{CacheEndpoint}";
 
 pub(crate) async fn check(
     account: &Account,
@@ -92,6 +97,9 @@ pub(crate) async fn check(
     }
     for endpoint in database_server::endpoints(account).await? {
         names.add(&endpoint, DATABASE_ENDPOINT);
+    }
+    for endpoint in cache_server::endpoints(account).await? {
+        names.add(&endpoint, CACHE_ENDPOINT);
     }
     names.add(database_proxy::ENDPOINT, DATABASE_PROXY_ENDPOINT);
     let mappings = account.event_source_mappings().await?;

@@ -18,8 +18,13 @@ use crate::{
 const SAMS_OWN: &str = "aws-sam-cli-managed-default";
 
 /// Types of what belongs to a resource of another type, and goes with it.
-const PARTS: [&str; 4] = [
+const PARTS: [&str; 9] = [
     "AWS::ApiGatewayV2::Stage",
+    "AWS::EC2::Route",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Url",
     "AWS::S3::BucketPolicy",

@@ -9,3 +9,4 @@ pub(crate) mod page;
 pub(crate) mod roles;
 pub(crate) mod routes;
 pub(crate) mod secrets;
+pub(crate) mod servers;

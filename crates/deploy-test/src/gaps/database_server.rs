@@ -77,6 +77,7 @@ pub(crate) async fn lead_to_mariadb(
     let server = MariaDb::start(Options::default()).await?;
     let mut administration = server.administration().await?;
     rds_access::seed::fill(administration.connection(), ROWS, |_| {}).await?;
+    readings::seed::fill(administration.connection(), ROWS, 1, |_| {}).await?;
     for function in readers(deployed) {
         let mut variables = variables(function).clone();
         variables["DATABASE_HOST"] = server.address().into();

@@ -1,5 +1,6 @@
 //! What the emulator lacks of what AWS has and the template needs: one room a gap, with what is done instead.
 
+pub(crate) mod cache_server;
 pub(crate) mod database_proxy;
 pub(crate) mod database_server;
 pub(crate) mod definition;
@@ -44,6 +45,7 @@ pub(crate) async fn still_there(account: &Account) -> anyhow::Result<()> {
             database_server::GAP,
             database_server::is_there(account).await?,
         ),
+        (cache_server::GAP, cache_server::is_there(account).await?),
     ] {
         let Gap { lacks, instead } = gap;
         if !is_there {
