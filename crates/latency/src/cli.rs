@@ -600,10 +600,10 @@ impl Seed {
 const TRANSCRIPTIONS: u64 = 1_000_000;
 
 /// As many customers as the published study has.
-const CUSTOMERS: u64 = 5_000;
+pub(crate) const CUSTOMERS: u64 = 5_000;
 
 /// As many readings of each as the published study has.
-const READINGS_EACH: u64 = 10;
+pub(crate) const READINGS_EACH: u64 = 10;
 
 /// What every measuring command is given.
 #[derive(Args, Debug)]

@@ -6,7 +6,10 @@ use local_stack::{DatabaseSettings, Prepare, conditions, has_database};
 use mysql_async::{Conn, Opts, OptsBuilder};
 use rds_access::seed::{Cache, CacheError};
 
-use crate::{cli::Template, output::Progress};
+use crate::{
+    cli::{CUSTOMERS, READINGS_EACH, Template},
+    output::Progress,
+};
 
 /// Where data directories are kept between runs.
 const CACHE: &str = ".cache";
@@ -19,10 +22,6 @@ const FEW: u64 = 100_000;
 
 /// With this condition of the template, servers fill a cache with customers and readings before they listen.
 const WITH_READINGS: &str = "WithReadings";
-
-/// As many as the published study had.
-const CUSTOMERS: u64 = 5_000;
-const READINGS_EACH: u64 = 10;
 
 /// What the template's stack needs to have its database: the first time, a table is filled for it.
 ///

@@ -6,6 +6,17 @@ use region::{
     Architecture, Estimate, FrontDoor, Profile, Recorded, Subject, check::PUBLISHED_ROUND_TRIP_MS,
 };
 
+/// What waiting takes, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Waiting {
+    /// On average.
+    pub mean: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+}
+
 /// A Region as callers from a certain distance see it.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -57,6 +68,22 @@ impl Model {
             round_trip_ms: self.round_trip_ms,
         };
         region::estimate(&self.profile, &subject)
+    }
+
+    /// What it takes to wait for the calls of these lines of the profile, one after the other. Its percentiles are the sums of
+    /// theirs: the 99th is too high rather than too low.
+    ///
+    /// # Errors
+    /// The profile has no such line.
+    pub fn waiting(&self, lines: &[&str]) -> Result<Waiting, region::Error> {
+        let mut waiting = Waiting::default();
+        for line in lines {
+            let parameter = self.profile.parameter(line)?;
+            waiting.mean += self.profile.latency(line)?.mean();
+            waiting.p50 += parameter.value;
+            waiting.p99 += parameter.p99.unwrap_or(parameter.value);
+        }
+        Ok(waiting)
     }
 
     /// The share of a core that goes with a memory size, or how many cores.

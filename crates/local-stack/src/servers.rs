@@ -56,6 +56,20 @@ impl Server {
         self.processes.started_in()
     }
 
+    /// What a request waits for where it is deployed, as lines of a Region's profile. One that needs a cache finds there what it
+    /// is asked for.
+    pub fn waits_for(&self) -> Vec<&'static str> {
+        let needs = |need| self.described.needs.contains(&need);
+        let balancer = self.described.load_balancer.is_some();
+        let balancer = balancer.then_some("application load balancer");
+        let backend = match (needs(Need::Cache), needs(Need::Database)) {
+            (true, _) => Some("memcached Get"),
+            (false, true) => Some("mysql Query"),
+            (false, false) => None,
+        };
+        balancer.into_iter().chain(backend).collect()
+    }
+
     /// What it costs by the hour when it is deployed: items of the price list, and how many units of each.
     pub fn paid_by_the_hour(&self) -> &BTreeMap<String, f64> {
         &self.described.paid_by_the_hour

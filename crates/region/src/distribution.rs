@@ -32,6 +32,12 @@ impl Distribution {
         }
     }
 
+    /// Its mean: `median × e^(sigma² ÷ 2)`.
+    #[must_use]
+    pub fn mean(self) -> f64 {
+        self.median * (self.sigma * self.sigma / 2.0).exp()
+    }
+
     /// One of its values.
     pub fn sample(self, random: &mut Rng) -> f64 {
         // Drawn also where it changes nothing: two profiles then see the same chances.
@@ -57,6 +63,8 @@ mod tests {
         let mut values: Vec<_> = (0..20_000)
             .map(|_| distribution.sample(&mut random))
             .collect();
+        let mean: f64 = values.iter().sum::<f64>() / values.len() as f64;
+        assert!((mean / distribution.mean() - 1.0).abs() < 0.03, "{mean}");
         values.sort_by(f64::total_cmp);
         for (at, expected) in [(10_000, 8.0), (19_800, 16.0)] {
             let found: f64 = values[at];

@@ -60,7 +60,8 @@ pub fn per_month<'a>(
 fn items_of_backend(service: &str) -> &'static [Item] {
     match service {
         "mysql" => &[("aurora", AURORA_CAPACITY_UNITS)],
-        "memcached" => &[("cache-t4g.micro", 1.0)],
+        // In front of the database, which is there although few calls get that far.
+        "memcached" => &[("aurora", AURORA_CAPACITY_UNITS), ("cache-t4g.micro", 1.0)],
         "rds-proxy" => &[
             ("aurora", AURORA_CAPACITY_UNITS),
             ("rds-proxy", PROXY_CAPACITY_UNITS),
@@ -86,8 +87,8 @@ mod tests {
         assert_dollars(month(&["dynamodb", "s3"]), 0.0);
         // 0.5 × $0.14 × 730.
         assert_dollars(month(&["mysql"]), 51.1);
-        // 730 × $0.018.
-        assert_dollars(month(&["memcached"]), 13.14);
+        // 730 × $0.018, and the database behind it.
+        assert_dollars(month(&["memcached"]), 13.14 + 51.1);
         // The database behind it, once, and 8 × $0.018 × 730.
         assert_dollars(month(&["mysql", "rds-proxy"]), 51.1 + 105.12);
     }

@@ -57,7 +57,8 @@ impl<'a> Found<'a> {
         let calls_per_month = &arguments.calls_per_month[..];
         let servers = self.servers.iter().map(|it| it.monthly(&prices));
         let servers = servers.collect::<anyhow::Result<Vec<_>>>()?;
-        let cheapest = cheapest(&servers);
+        let paths = self.servers.iter().map(|it| it.server.path());
+        let servers_at: Vec<_> = paths.zip(servers.iter().copied()).collect();
 
         let mut rows = Vec::new();
         let mut warnings = Vec::new();
@@ -77,7 +78,8 @@ impl<'a> Found<'a> {
             }
             let monthly = function.monthly(estimate.as_ref(), &prices)?;
             let row = function.row(cost).estimate(estimate.as_ref());
-            let row = dollars::beside(row, monthly, calls_per_month, cheapest);
+            let server = cheapest(&servers_at, function.path);
+            let row = dollars::beside(row, monthly, calls_per_month, server);
             let row = beside(row, published::beside(name, &published));
             rows.push(remark(row, function.called.remark()));
         }
@@ -87,7 +89,14 @@ impl<'a> Found<'a> {
             let name = server.server.name();
             let of_server = server.called.warnings();
             warnings.extend(of_server.iter().map(|it| format!("{name}: {it}")));
-            let row = server.modelled(server.row(like.clone()), model);
+            let row = server.row(like.clone());
+            let row = match model.waiting(&server.server.waits_for()) {
+                Ok(waiting) => server.modelled(row, model, waiting),
+                Err(error) => {
+                    warnings.push(format!("{name}: it is not modelled: {error}"));
+                    row
+                }
+            };
             let row = dollars::beside(row, Some(monthly), calls_per_month, None);
             let row = beside(row, published::beside(name, &published));
             rows.push(remark(row, server.called.remark()));
@@ -128,10 +137,13 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The server that everything else has to be cheaper than.
-fn cheapest(servers: &[Monthly]) -> Option<Monthly> {
-    let by_price = |one: &&Monthly, other: &&Monthly| one.by_the_hour.total_cmp(&other.by_the_hour);
-    servers.iter().min_by(by_price).copied()
+/// The server that a function has to be cheaper than: of those that are called at the same path, if there are any.
+fn cheapest(servers: &[(&str, Monthly)], path: &str) -> Option<Monthly> {
+    let same = |(of_server, _): &&(&str, Monthly)| *of_server == path;
+    let has_same = servers.iter().any(|it| same(&it));
+    let candidates = servers.iter().filter(|it| !has_same || same(it));
+    let prices = candidates.map(|(_, price)| *price);
+    prices.min_by(|one, other| one.by_the_hour.total_cmp(&other.by_the_hour))
 }
 
 fn groups(arguments: &Compare, model: &Model) -> Vec<Group> {

@@ -8,7 +8,7 @@ use super::{super::lost_hits, called::Called};
 use crate::{
     columns,
     cost::{Monthly, Prices, per_month},
-    model::Model,
+    model::{Model, Waiting},
     results::{Row, megabytes},
 };
 
@@ -41,14 +41,24 @@ impl MeasuredServer<'_> {
             .number(columns::PEAK_MEMORY_MB, peak.map(megabytes))
     }
 
-    /// Adds what its callers would see in the Region: their way there and back, and what it takes here.
-    pub(super) fn modelled(&self, row: Row, model: &Model) -> Row {
+    /// Adds what its callers would see in the Region: their way there and back, what it takes here, and what it waits for there.
+    pub(super) fn modelled(&self, row: Row, model: &Model, waiting: Waiting) -> Row {
         let latencies = &self.called.sequential.latencies;
-        let there = |here: Option<Duration>| {
-            here.map(|here| here.as_secs_f64() * 1e3 + model.round_trip_ms())
+        let there = |here: Option<Duration>, waiting: f64| {
+            here.map(|here| here.as_secs_f64() * 1e3 + model.round_trip_ms() + waiting)
         };
-        row.number(columns::MODELLED_MEAN_MS, there(latencies.mean()))
-            .number(columns::MODELLED_P50_MS, there(latencies.percentile(50.0)))
-            .number(columns::MODELLED_P99_MS, there(latencies.percentile(99.0)))
+        let percentile = |percent| latencies.percentile(percent);
+        row.number(
+            columns::MODELLED_MEAN_MS,
+            there(latencies.mean(), waiting.mean),
+        )
+        .number(
+            columns::MODELLED_P50_MS,
+            there(percentile(50.0), waiting.p50),
+        )
+        .number(
+            columns::MODELLED_P99_MS,
+            there(percentile(99.0), waiting.p99),
+        )
     }
 }
