@@ -21,6 +21,7 @@ mod latency_probe;
 mod neighbours;
 mod publish;
 mod ramp;
+mod readings;
 mod region;
 mod seed_stack;
 mod stack;
