@@ -11,7 +11,8 @@ export PATH := $(CURDIR)/.tools/cargo-lambda/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 LATENCY := target/debug/latency
-# With these the template has everything: the functions that read a database, which locally is a MariaDB, and the baselines.
+# With these the template has everything: what reads a database, which locally is a MariaDB, behind a cache and a load balancer too,
+# and the baselines.
 EVERYTHING := --parameter Database=aurora --parameter Baselines=all --parameter Readings=all
 
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
