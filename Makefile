@@ -18,7 +18,13 @@ EVERYTHING := --parameter Database=aurora --parameter Baselines=all --parameter 
 # Not the documentation, which has no code: rustdoc would look for some in each crate.
 TESTS := --lib --bins --tests
 
-.PHONY: help demo test test-deploy bench up tools functions functions-arm64 servers latency mariadb memcached nginx browser format lint tests-built unit-tests validate clean \
+# The four architectures of customers and readings, side by side under the published load.
+READINGS := ramp --parameter Database=aurora --parameter Readings=all --path '/customerdata/{1..4499}' --function readings \
+	--server readings-server --server readings-server-memcached --server readings-load-balancer
+# Times of the published load are divided by this: at 1 it takes 18 minutes.
+SPEED ?= 2
+
+.PHONY: help demo readings test test-deploy bench up tools functions functions-arm64 servers latency mariadb memcached nginx browser format lint tests-built unit-tests validate clean \
 	baselines baseline-rust baseline-cpp baseline-go baseline-python baseline-javascript baseline-fastapi curl-headers
 
 help: ## Show this list
@@ -27,6 +33,11 @@ help: ## Show this list
 demo: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Measure template.yaml's architectures on this machine and print the tables
 	@$(LATENCY) compare $(EVERYTHING) --out out
 	@$(LATENCY) calc 1000 2 --export-markdown out/calc.md --export-json out/calc.json
+	@$(LATENCY) $(READINGS) --levels 50,100 --speed 20 --export-html out/ramp.html
+
+readings: functions servers latency mariadb memcached nginx .tools/ministack.installed ## Compare four architectures under 50 to 1,500 users, in nine minutes; SPEED=1 for the published length
+	@mkdir -p out
+	@$(LATENCY) $(READINGS) --speed $(SPEED) --export-json out/readings.json --export-html out/readings.html --export-svg out/readings.svg
 
 up: functions servers baselines latency mariadb memcached nginx .tools/ministack.installed ## Serve template.yaml on 127.0.0.1:9000 until Ctrl-C
 	@$(LATENCY) up $(EVERYTHING)
