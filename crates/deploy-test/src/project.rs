@@ -17,9 +17,6 @@ use crate::gaps::database_proxy;
 /// Where the functions are built, and the template's `CodeUri` leads to.
 pub(crate) const PACKAGES: &str = "target/lambda";
 
-/// Where the servers are built.
-const SERVERS: &str = "target/servers";
-
 /// A directory that can be deployed from, and changed, without a change to the repository.
 pub(crate) struct Project {
     directory: TempDir,
@@ -46,7 +43,7 @@ impl Project {
         }
         let copies = directory.path().join(PACKAGES);
         fs::create_dir_all(&copies)?;
-        for folder in ["certificates", "baselines", SERVERS] {
+        for folder in ["certificates", "baselines", "servers"] {
             symlink(root.join(folder), directory.path().join(folder))?;
         }
         let built = packages
