@@ -48,21 +48,61 @@ fn main() -> ExitCode {
     }
 }
 
+/// What is measured, a file of results each.
+const PARTS: [&str; 10] = [
+    "host",
+    "functions",
+    "baselines",
+    "queue",
+    "region",
+    "ramp",
+    "users",
+    "server",
+    "readings",
+    "database",
+];
+
 /// Whether every bar was met.
 async fn run() -> anyhow::Result<bool> {
-    let circumstances = Circumstances::now();
-    let before = Machine::now();
+    let wanted = std::env::args().nth(1);
+    let parts = PARTS
+        .iter()
+        .filter(|part| wanted.as_deref().is_none_or(|wanted| wanted == **part));
+    let parts: Vec<_> = parts.collect();
+    anyhow::ensure!(
+        !parts.is_empty(),
+        "there is no such part: {}",
+        PARTS.join(", ")
+    );
+    let mut met = true;
     let mut served = Served::start().await?;
-    let part = std::env::args().nth(1);
-    let measured = measure(&mut served, part.as_deref()).await;
-    // Nothing is left running, however the measuring went.
-    let stopped = served.stop().await;
-    let measured = measured?;
-    stopped?;
+    for part in parts {
+        let circumstances = Circumstances::now();
+        let before = Machine::now();
+        let measured = match measure(&mut served, part).await {
+            Ok(measured) => measured,
+            Err(error) => {
+                // Nothing is left running.
+                served.stop().await?;
+                return Err(error);
+            }
+        };
+        met &= show(part, circumstances, before, &measured)?;
+    }
+    served.stop().await?;
+    Ok(met)
+}
 
+/// Shows the rows of a part, writes them to files, and tells whether every bar of it was met.
+fn show(
+    part: &str,
+    circumstances: Circumstances,
+    before: Option<Machine>,
+    measured: &[Measured],
+) -> anyhow::Result<bool> {
     let missed = measured.iter().filter(|row| !row.is_met()).count();
     let results = Results {
-        title: "make bench".to_owned(),
+        title: format!("make bench PART={part}"),
         circumstances,
         table: Table::new(measured.iter().map(Measured::row).collect()),
         deciding: Vec::new(),
@@ -74,72 +114,75 @@ async fn run() -> anyhow::Result<bool> {
     let out = PathBuf::from("out");
     std::fs::create_dir_all(&out).context("the directory out can't be made")?;
     let exports = Exports {
-        json: Some(out.join("bench.json")),
-        markdown: Some(out.join("bench.md")),
+        json: Some(out.join(format!("bench-{part}.json"))),
+        markdown: Some(out.join(format!("bench-{part}.md"))),
         ..Exports::default()
     };
     exports.write(&results)?;
     output::written(exports.paths());
     if missed > 0 {
-        eprintln!("bench: {missed} of {} bars missed", measured.len());
+        eprintln!(
+            "bench: {missed} of {} bars of {part} missed",
+            measured.len()
+        );
     }
     Ok(missed == 0)
 }
 
-/// The rows of a part, or of all of them: `host`, `functions`, `baselines`, `queue`, `region`, `ramp`, `users`, `server`,
-/// `readings` or `database`.
-async fn measure(served: &mut Served, part: Option<&str>) -> anyhow::Result<Vec<Measured>> {
-    let wanted = |name: &str| part.is_none_or(|part| part == name);
+async fn measure(served: &mut Served, part: &str) -> anyhow::Result<Vec<Measured>> {
     let mut measured = Vec::new();
-    if wanted("host") {
-        measured.extend(host::against_watch(served).await?);
-        measured.push(nginx::against_host(served).await?);
-        measured.extend(scaling::environments().await?);
-        measured.push(wrk::against_probe(served).await?);
-        measured.extend(wrk::against_burst().await?);
-    }
-    if wanted("functions") {
-        for pair in &bare::COUNTERS {
-            measured.push(bare::against_bare_calls(served, pair).await?);
+    match part {
+        "host" => {
+            measured.extend(host::against_watch(served).await?);
+            measured.push(nginx::against_host(served).await?);
+            measured.extend(scaling::environments().await?);
+            measured.push(wrk::against_probe(served).await?);
+            measured.extend(wrk::against_burst().await?);
         }
-        measured.push(scaling::writers_of_one_object(served).await?);
-        measured.extend(cold::against_empty(served).await?);
-        measured.extend(served.footprints().await?);
-    }
-    if wanted("baselines") {
-        measured.extend(baselines::against_ours(served).await?);
-    }
-    if wanted("queue") {
-        measured.push(queue::against_bare_loop(served).await?);
-        measured.push(queue::run_until_done().await?);
-    }
-    if wanted("region") {
-        measured.extend(tls::handshakes(served).await?);
-        measured.extend(region::delays_against_model().await?);
-    }
-    if wanted("ramp") {
-        measured.extend(ramp::against_locust().await?);
-    }
-    if wanted("users") {
-        measured.extend(ramp::many_users().await?);
-    }
-    if wanted("server") {
-        measured.extend(server::measure(served).await?);
-    }
-    if wanted("readings") {
-        measured.extend(readings::measure().await?);
-    }
-    if wanted("database") {
-        let mut skipped = served.stack.skipped().iter();
-        if let Some(skipped) = skipped.find(|it| it.name.starts_with("rds-")) {
-            eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);
-            return Ok(measured);
+        "functions" => {
+            for pair in &bare::COUNTERS {
+                measured.push(bare::against_bare_calls(served, pair).await?);
+            }
+            measured.push(scaling::writers_of_one_object(served).await?);
+            measured.extend(cold::against_empty(served).await?);
+            measured.extend(served.footprints().await?);
         }
-        for pair in &bare::READERS {
-            measured.push(bare::against_bare_calls(served, pair).await?);
+        "baselines" => {
+            measured.extend(baselines::against_ours(served).await?);
         }
-        measured.extend(database::in_a_crowd(served).await?);
-        measured.extend(few_connections::measure().await?);
+        "queue" => {
+            measured.push(queue::against_bare_loop(served).await?);
+            measured.push(queue::run_until_done().await?);
+        }
+        "region" => {
+            measured.extend(tls::handshakes(served).await?);
+            measured.extend(region::delays_against_model().await?);
+        }
+        "ramp" => {
+            measured.extend(ramp::against_locust().await?);
+        }
+        "users" => {
+            measured.extend(ramp::many_users().await?);
+        }
+        "server" => {
+            measured.extend(server::measure(served).await?);
+        }
+        "readings" => {
+            measured.extend(readings::measure().await?);
+        }
+        "database" => {
+            let mut skipped = served.stack.skipped().iter();
+            if let Some(skipped) = skipped.find(|it| it.name.starts_with("rds-")) {
+                eprintln!("{} and the like: skipped: {}", skipped.name, skipped.reason);
+                return Ok(measured);
+            }
+            for pair in &bare::READERS {
+                measured.push(bare::against_bare_calls(served, pair).await?);
+            }
+            measured.extend(database::in_a_crowd(served).await?);
+            measured.extend(few_connections::measure().await?);
+        }
+        _ => {}
     }
     Ok(measured)
 }

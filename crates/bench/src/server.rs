@@ -43,8 +43,7 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
         server("counter-server")?.process_ids()[0],
         server("fastapi")?.process_ids()[0],
     ];
-    let directory = tempfile::tempdir()?;
-    let nginx = Nginx::start(directory.path()).await?;
+    let nginx = Nginx::start().await?;
     let logging = Program::start(Settings {
         name: "counter-server with its log".to_owned(),
         program: std::path::absolute(PROGRAM)?,
@@ -56,7 +55,7 @@ async fn compare(served: &Served) -> anyhow::Result<Vec<Measured>> {
     let urls = [
         url("counter-server")?,
         url("fastapi")?,
-        nginx.constant.clone(),
+        nginx.constant(),
         url("counter-server-state")?,
         format!("{}/hits", logging.url()),
     ];

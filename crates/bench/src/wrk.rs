@@ -76,18 +76,17 @@ async fn wrk(url: &str, directory: &Path) -> anyhow::Result<f64> {
 /// `latency burst` against wrk with one thread, and against oha if it is there, each calling nginx.
 pub(crate) async fn against_burst() -> anyhow::Result<Vec<Measured>> {
     eprintln!("calling nginx by latency burst, wrk and oha");
-    let directory = tempfile::tempdir()?;
-    let nginx = Nginx::start(directory.path()).await?;
+    let nginx = Nginx::start().await?;
     let has_oha = printed("oha", &["--version"]).await;
     if let Err(error) = &has_oha {
         eprintln!("latency burst ÷ oha: skipped: {error:#}");
     }
     let (mut to_wrk, mut to_oha) = (Ratios::default(), Ratios::default());
     for _ in 0..BURST_TURNS {
-        let ours = burst(&nginx.constant).await?;
-        to_wrk.add(ours / wrk_per_second(&nginx.constant).await?);
+        let ours = burst(&nginx.constant()).await?;
+        to_wrk.add(ours / wrk_per_second(&nginx.constant()).await?);
         if has_oha.is_ok() {
-            to_oha.add(ours / oha_per_second(&nginx.constant).await?);
+            to_oha.add(ours / oha_per_second(&nginx.constant()).await?);
         }
     }
     nginx.stop().await?;
