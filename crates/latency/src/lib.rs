@@ -25,6 +25,7 @@ pub mod report;
 pub mod reports;
 pub mod request;
 pub mod results;
+mod target;
 pub mod time_line;
 pub mod warnings;
 mod whole_file;

@@ -18,25 +18,21 @@ mod stack;
 mod tune;
 mod up;
 
-use std::{sync::Arc, time::Duration};
-
-use load::{NotUrl, Target, Url};
-
 use crate::{
-    BadInput, Ending,
+    Ending,
     cli::{Cli, Command, Common},
     export::Exports,
     interrupt::Interrupts,
     machine::{self, Machine},
     output,
-    request::RequestOptions,
     results::Results,
+    target::{called, target, url},
 };
 
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// Whatever kept the command from its end: [`BadInput`] where the input was to blame, a
+/// Whatever kept the command from its end: [`BadInput`](crate::BadInput) where the input was to blame, a
 /// [`Signal`](crate::interrupt::Signal) where there was one, once everything is stopped that had been started.
 pub async fn run(cli: Cli) -> anyhow::Result<Ending> {
     let mut interrupts = Interrupts::listen()?;
@@ -105,29 +101,4 @@ async fn measured(
         return Ok(Ending::RequestsFailed);
     }
     Ok(Ending::Done)
-}
-
-async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
-    let target = Target::resolve(&self::url(url)?, timeout).await;
-    target
-        .map(Arc::new)
-        .map_err(|error| BadInput(error.to_string()))
-}
-
-/// The same, called as the options say.
-pub(crate) async fn called(
-    text: &str,
-    options: &RequestOptions,
-    timeout: Duration,
-) -> anyhow::Result<Arc<Target>> {
-    let url = url(text)?;
-    let request = options.request(&url).await?;
-    let target = Target::resolve(&url, timeout).await;
-    let target = target.map_err(|error| BadInput(error.to_string()))?;
-    Ok(Arc::new(target.sending(request)))
-}
-
-fn url(text: &str) -> Result<Url, BadInput> {
-    text.parse()
-        .map_err(|error: NotUrl| BadInput(error.to_string()))
 }

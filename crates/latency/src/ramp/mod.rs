@@ -15,7 +15,7 @@ pub use history::{HISTORY_COLUMNS, write as write_history};
 pub use table::{DECIDING, notes, row, warnings};
 pub(crate) use worker::run as be_worker;
 
-use crate::{commands::called, request::RequestOptions};
+use crate::{request::RequestOptions, target::called};
 use limits::{Limits, Spread};
 
 /// What is called.
