@@ -55,8 +55,6 @@ pub async fn connect_and_ask<Q: Question>(
 mod tests {
     use std::time::Instant;
 
-    use backends::mariadb::Options;
-
     use super::*;
     use crate::testing::{Number, TestDatabase, limit_account, settings};
 
@@ -64,11 +62,9 @@ mod tests {
     const TIME: Duration = Duration::from_secs(20);
 
     async fn database(max_connections: u32) -> TestDatabase {
-        let options = Options {
-            max_connections,
-            ..Options::default()
-        };
-        TestDatabase::start(options).await.unwrap()
+        TestDatabase::with_connections(max_connections)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]

@@ -164,11 +164,9 @@ mod tests {
     const TIME: Duration = Duration::from_secs(20);
 
     async fn database(max_connections: u32) -> TestDatabase {
-        let options = Options {
-            max_connections,
-            ..Options::default()
-        };
-        TestDatabase::start(options).await.unwrap()
+        TestDatabase::with_connections(max_connections)
+            .await
+            .unwrap()
     }
 
     /// The connection of another environment.

@@ -27,6 +27,19 @@ impl TestDatabase {
         Ok(Self { server })
     }
 
+    /// Starts a server with so many connections at most.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be started.
+    pub async fn with_connections(max_connections: u32) -> Result<Self, Error> {
+        Self::start(Options {
+            max_connections,
+            ..Options::default()
+        })
+        .await
+    }
+
     /// The variables of a program that uses it.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, String)> {
