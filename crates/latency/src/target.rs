@@ -7,11 +7,8 @@ use load::{NotUrl, Target, Url};
 use crate::{BadInput, request::RequestOptions};
 
 /// Called with a GET.
-pub(crate) async fn target(url: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
-    let target = Target::resolve(&self::url(url)?, timeout).await;
-    target
-        .map(Arc::new)
-        .map_err(|error| BadInput(error.to_string()))
+pub(crate) async fn target(text: &str, timeout: Duration) -> Result<Arc<Target>, BadInput> {
+    resolved(&url(text)?, timeout).await.map(Arc::new)
 }
 
 /// Called as the options say.
@@ -22,9 +19,12 @@ pub(crate) async fn called(
 ) -> anyhow::Result<Arc<Target>> {
     let url = url(text)?;
     let request = options.request(&url).await?;
-    let target = Target::resolve(&url, timeout).await;
-    let target = target.map_err(|error| BadInput(error.to_string()))?;
-    Ok(Arc::new(target.sending(request)))
+    Ok(Arc::new(resolved(&url, timeout).await?.sending(request)))
+}
+
+async fn resolved(url: &Url, timeout: Duration) -> Result<Target, BadInput> {
+    let target = Target::resolve(url, timeout).await;
+    target.map_err(|error| BadInput(error.to_string()))
 }
 
 pub(crate) fn url(text: &str) -> Result<Url, BadInput> {
