@@ -47,20 +47,7 @@ impl Exports {
     /// # Errors
     /// A file's directory does not exist.
     pub fn check(&self) -> Result<(), BadInput> {
-        for path in self.paths() {
-            let directory = match path.parent() {
-                Some(directory) if directory != Path::new("") => directory,
-                _ => Path::new("."),
-            };
-            if !directory.is_dir() {
-                return Err(BadInput(format!(
-                    "{} can't be written: there is no directory {}",
-                    path.display(),
-                    directory.display()
-                )));
-            }
-        }
-        Ok(())
+        self.paths().try_for_each(|path| there_is_a_place_for(path))
     }
 
     /// Writes the results to every file that was asked for.
@@ -90,6 +77,22 @@ impl Exports {
         ];
         all.into_iter()
             .filter_map(|(path, exporter)| path.as_ref().map(|path| (path, exporter)))
+    }
+}
+
+/// Whether a file can be written later, as far as that is known now.
+pub(crate) fn there_is_a_place_for(file: &Path) -> Result<(), BadInput> {
+    let directory = match file.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    };
+    match directory.is_dir() {
+        true => Ok(()),
+        false => Err(BadInput(format!(
+            "{} can't be written: there is no directory {}",
+            file.display(),
+            directory.display()
+        ))),
     }
 }
 

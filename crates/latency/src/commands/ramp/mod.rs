@@ -2,16 +2,16 @@
 
 mod sweep;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use load::StepLoad;
 use tokio::task::JoinSet;
 
 use crate::{
-    BadInput,
     circumstances::Circumstances,
     cli::Ramp,
+    export::there_is_a_place_for,
     interrupt::Interrupts,
     output::{self, Progress},
     ramp::{self, Found, Subject},
@@ -85,14 +85,6 @@ async fn level(subjects: &[Subject], load: &StepLoad) -> anyhow::Result<Vec<Foun
     progress.finish();
     found.sort_by_key(|(at, _)| *at);
     Ok(found.into_iter().map(|(_, found)| found).collect())
-}
-
-fn there_is_a_place_for(file: &Path) -> Result<(), BadInput> {
-    let exports = crate::export::Exports {
-        csv: Some(file.to_owned()),
-        ..Default::default()
-    };
-    exports.check()
 }
 
 fn results(
